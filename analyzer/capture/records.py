@@ -1,0 +1,69 @@
+"""What every capture reader returns: chunks of records as columns, and a way back to the octets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Consecutive captured records. `octets` holds them (with file headers between) and is valid until the next chunk
+    is asked for; all columns have one item per record."""
+
+    octets: memoryview
+    """The chunk's octets, unsigned, contiguous."""
+    at: npt.NDArray[np.int64]
+    """Where in `octets` each record's captured octets start."""
+    offset: npt.NDArray[np.int64]
+    """Virtual offset of the same octet: `Source.read` finds it again."""
+    captured: npt.NDArray[np.uint32]
+    """Octets captured. `at + captured` is always inside `octets`."""
+    wire: npt.NDArray[np.uint32]
+    """Octets on the wire."""
+    time: npt.NDArray[np.int64]
+    """Nanoseconds since 1970-01-01 UTC, or `NO_TIME`."""
+    link: npt.NDArray[np.int32]
+    """LINKTYPE number of the interface."""
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment that the capture file carries; `packet` is -1 for one about a section or an interface."""
+
+    packet: int
+    text: str
+
+
+class Source(Protocol):
+    """An open capture: one file, or several read as one."""
+
+    names: tuple[str, ...]
+    """The files, in the order in which they are read."""
+    size: int
+    """Octets in all (after expansion, once known), for progress."""
+    problems: list[str]
+    """What could not be read, one line each, in the order of discovery."""
+    comments: list[Comment]
+    """Comments met so far."""
+    dropped: int | None
+    """Packets that the capture file itself reports as dropped, if it reports any figure."""
+
+    def chunks(self, size: int) -> Iterator[Records]:
+        """Records in the order of the capture, about `size` octets at a time. Never raises on octets."""
+
+    def position(self) -> int:
+        """Octets read so far, for progress."""
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Octets by virtual offset; shorter where the capture has since been truncated."""
+
+    def close(self) -> None:
+        """Let go of files and spools."""

@@ -1,0 +1,54 @@
+"""What a user can get wrong, and the exit statuses. Odd captures are notes, our own faults are tracebacks."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """Exit statuses of the command."""
+
+    OK = 0
+    """Everything asked for was printed."""
+    FOUND = 1
+    """`--fail-on` found an observation of that severity or worse."""
+    USAGE = 2
+    """An option, a filter or a name is wrong."""
+    INPUT = 3
+    """A file is missing, unreadable, or not a capture."""
+    DAMAGED = 4
+    """What was readable is shown, but the capture is cut off or damaged."""
+    OUTPUT = 5
+    """The output cannot be written."""
+
+
+class FramescopeError(Exception):
+    """What went wrong in one line, and what to do about it."""
+
+    status = ExitStatus.USAGE
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class CaptureError(FramescopeError):
+    """A capture cannot be opened."""
+
+    status = ExitStatus.INPUT
+
+
+class FilterError(FramescopeError):
+    """A filter does not compile. `at` is the offset of the character that is wrong."""
+
+    def __init__(self, message: str, text: str, at: int, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.text = text
+        self.at = at
+
+
+class OutputError(FramescopeError):
+    """The output cannot be written."""
+
+    status = ExitStatus.OUTPUT

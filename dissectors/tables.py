@@ -1,0 +1,230 @@
+"""Tables: named numpy columns, declared once, kept as append-only lists of blocks.
+
+Theory of operation. A `Schema` is a literal: each `Column` has a dtype, a unit, the value that means "absent", the
+section of the standard that it comes from and one sentence. Filters, the command line, exports and the documentation
+loop over that literal. A `Table` is a list of `Block`s; a block is a dict of equally long read-only arrays. Rows are
+only ever appended, and keep their number for ever: a block may be *thinned* (rows that turned out to be of no interest
+are left out), and then carries the numbers of the rows that it kept. `Table.freeze` is a snapshot that later appends
+do not change.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One declared column.
+
+    `unit` is "octets", "ns", "row of TABLE", "offset" or "" for a plain number. `null` is the value that means
+    absent (None: never absent). `values` names the codes of a closed set. `text` says that the integer is a code of
+    the capture's string pool. `flag` says that it is a boolean.
+    """
+
+    name: str
+    dtype: str
+    doc: str
+    unit: str = ""
+    null: int | None = None
+    source: str = ""
+    values: Mapping[int, str] | None = None
+    text: bool = False
+    flag: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The declaration of a table: what one row is, and its columns."""
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+    by_name: Mapping[str, Column] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {column.name: column for column in self.columns})
+
+    def __getitem__(self, name: str) -> Column:
+        return self.by_name[name]
+
+    def empty(self) -> dict[str, Array]:
+        """Columns of no rows."""
+        return {column.name: np.empty(0, column.dtype) for column in self.columns}
+
+    def pack(self, rows: Sequence[Sequence[int]]) -> dict[str, Array]:
+        """Columns from row tuples whose items stand in the order of the declaration."""
+        if not rows:
+            return self.empty()
+        gathered = zip(*rows, strict=True)
+        return {
+            column.name: np.array(values, column.dtype)
+            for column, values in zip(self.columns, gathered, strict=True)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of rows. `start` is the number of its first row, `span` how many numbers it covers; `numbers` is None
+    while every row of it is kept, else the ascending numbers of those that are."""
+
+    start: int
+    span: int
+    columns: Mapping[str, Array]
+    numbers: npt.NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return self.span if self.numbers is None else len(self.numbers)
+
+    def rows(self) -> npt.NDArray[np.int64]:
+        """The row numbers, ascending."""
+        if self.numbers is None:
+            return np.arange(self.start, self.start + self.span, dtype=np.int64)
+        return self.numbers
+
+    def thin(self, keep: npt.NDArray[np.bool_]) -> Block:
+        """The same block without the rows where `keep` is false."""
+        if keep.all():
+            return self
+        return Block(
+            self.start, self.span, {name: column[keep] for name, column in self.columns.items()}, self.rows()[keep]
+        )
+
+
+class Table:
+    """Rows of one schema. Append-only; `len` counts every row ever appended, kept or thinned."""
+
+    def __init__(self, schema: Schema, blocks: Sequence[Block] = (), count: int = 0) -> None:
+        self.schema = schema
+        self.blocks: list[Block] = list(blocks)
+        self.count = count
+        self._whole: dict[str, Array] = {}
+
+    def __len__(self) -> int:
+        return self.count
+
+    def append(self, columns: Mapping[str, Array]) -> int:
+        """Append rows, and return the number of the first. Columns are cast to the declared dtypes."""
+        first = self.count
+        cast: dict[str, Array] = {}
+        length = -1
+        for column in self.schema.columns:
+            values = np.ascontiguousarray(columns[column.name], column.dtype)
+            assert length in (-1, len(values)), f"{self.schema.name}.{column.name} has another length"
+            length = len(values)
+            cast[column.name] = values
+        if length > 0:
+            self.blocks.append(Block(first, length, cast))
+            self.count += length
+            self._whole.clear()
+        return first
+
+    def thin(self, index: int, keep: npt.NDArray[np.bool_]) -> None:
+        """Leave rows out of block `index`."""
+        self.blocks[index] = self.blocks[index].thin(keep)
+        self._whole.clear()
+
+    def freeze(self) -> Table:
+        """A snapshot: what is appended later does not show in it."""
+        return Table(self.schema, self.blocks, self.count)
+
+    def column(self, name: str) -> Array:
+        """One column over all kept rows (concatenated once, then cached)."""
+        if name not in self._whole:
+            parts = [block.columns[name] for block in self.blocks]
+            if len(parts) == 1:
+                whole = parts[0]
+            else:
+                whole = np.concatenate(parts) if parts else np.empty(0, self.schema[name].dtype)
+            self._whole[name] = whole
+        return self._whole[name]
+
+    def __getitem__(self, name: str) -> Array:
+        return self.column(name)
+
+    def rows(self) -> npt.NDArray[np.int64]:
+        """The numbers of all kept rows, ascending; `column(c)[i]` belongs to `rows()[i]`."""
+        parts = [block.rows() for block in self.blocks]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def take(self, name: str, numbers: npt.NDArray[np.int64]) -> Array:
+        """Cells of one column by row number. Numbers that are negative or thinned give the column's null, or 0."""
+        column = self.schema[name]
+        fill = 0 if column.null is None else column.null
+        whole = self.column(name)
+        if len(whole) == self.count:
+            if not len(whole):
+                return np.full(len(numbers), fill, column.dtype)
+            inside = (numbers >= 0) & (numbers < self.count)
+            return np.where(inside, whole[np.where(inside, numbers, 0)], np.array(fill, column.dtype))
+        kept = self.rows()
+        if not len(kept):
+            return np.full(len(numbers), fill, column.dtype)
+        at = np.minimum(np.searchsorted(kept, numbers), len(kept) - 1)
+        return np.where(kept[at] == numbers, whole[at], np.array(fill, column.dtype))
+
+    def row(self, number: int) -> dict[str, int]:
+        """One row by number.
+
+        Raises: IndexError where there is no such row, or it was left out.
+        """
+        at = bisect_right(self.blocks, number, key=lambda block: block.start) - 1
+        if at < 0 or number >= self.count:
+            raise IndexError(f"{self.schema.name} has no row {number}")
+        block = self.blocks[at]
+        inside = number - block.start
+        if block.numbers is not None:
+            inside = int(np.searchsorted(block.numbers, number))
+            if inside == len(block.numbers) or block.numbers[inside] != number:
+                raise IndexError(f"row {number} of {self.schema.name} was left out")
+        return {name: int(column[inside]) for name, column in block.columns.items()}
+
+    def __iter__(self) -> Iterator[dict[str, int]]:
+        """Rows as dicts, in order. For people and tests: loops over many rows belong on columns."""
+        for block in self.blocks:
+            lists = [column.tolist() for column in block.columns.values()]
+            for cells in zip(*lists, strict=True):
+                yield dict(zip(block.columns, cells, strict=True))
+
+
+class Strings:
+    """A pool of texts that columns refer to by code. Code 0 is the empty text; once `limit` octets are held, every
+    further new text becomes code 1, whose text says so."""
+
+    FULL = 1
+
+    def __init__(self, limit: int = 256 << 20) -> None:
+        self.limit = limit
+        self.held = 0
+        self.texts: list[str] = ["", "(not kept: the string pool is full)"]
+        self._codes: dict[str, int] = {"": 0}
+
+    def intern(self, text: str) -> int:
+        """The code of a text."""
+        code = self._codes.get(text)
+        if code is None:
+            self.held += len(text) + 120  # the measured cost of a short str with its dict and list entries
+            if self.held > self.limit:
+                return self.FULL
+            code = len(self.texts)
+            self._codes[text] = code
+            self.texts.append(text)
+        return code
+
+    def code(self, text: str) -> int | None:
+        """The code of a text if the pool holds it."""
+        return self._codes.get(text)
+
+    def __getitem__(self, code: int) -> str:
+        return self.texts[code]
+
+    def __len__(self) -> int:
+        return len(self.texts)
