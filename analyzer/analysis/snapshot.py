@@ -1,0 +1,67 @@
+"""What views read: every table as it stood at one moment, and the way back to the octets. Nothing here changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from analyzer.capture.records import Comment, Source
+from analyzer.packets.addresses import AddressBook
+from dissectors.tables import Strings, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What the capture holds besides WebSocket, for answering why a connection is not shown."""
+
+    packets: int = 0
+    """Captured records of any kind."""
+    first_time: int = 0
+    last_time: int = 0
+    """Capture time of the first and the last record that has one, in ns since 1970; 0 where none has."""
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    """Records by kind (words of `schemas.KINDS`)."""
+    links: Mapping[int, int] = field(default_factory=dict)
+    """Records by LINKTYPE number that has no decoder."""
+    protocols: Mapping[str, int] = field(default_factory=dict)
+    """TCP connections by what their first octets look like: http, tls, http2, ssh, websocket-middle, nothing, other."""
+    cut_packets: int = 0
+    """TCP packets whose data the capture cut off (snaplen)."""
+    unseen: int = 0
+    """Octets of TCP streams known to be missing."""
+    let_go: int = 0
+    """Packets of no interest whose rows were left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Tables by name, and what their codes stand for."""
+
+    tables: Mapping[str, Table]
+    strings: Strings
+    addresses: AddressBook
+    source: Source
+    traffic: Traffic
+    finished: bool
+    """The capture was read to its end."""
+
+    def __getitem__(self, name: str) -> Table:
+        return self.tables[name]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What could not be read of the capture, one line each."""
+        return tuple(self.source.problems)
+
+    @property
+    def comments(self) -> tuple[Comment, ...]:
+        """Comments that the capture file carries."""
+        return tuple(self.source.comments)
+
+    def text(self, code: int) -> str:
+        """The text that a code stands for."""
+        return self.strings[code]
+
+    def address(self, number: int) -> str:
+        """The address that a number stands for."""
+        return str(self.addresses.address(number))
