@@ -1,0 +1,57 @@
+cimport cython
+
+cdef class Spans:
+    cdef public long long count
+    cdef long long room
+    cdef long long[::1] slot, offset, length, packet, at, position, release
+    cdef unsigned char[::1] kind
+    cpdef object grow(self)
+
+cdef class Segments:
+    cdef public long long chunk
+    cdef public long long slots
+    cdef long long room
+    cdef unsigned char[::1] settled, seen, ended, holding
+    cdef long long[::1] base, next, acked, hole_packets, hole_time, data_packet, data_time, missing, repeated,\
+        stray
+    cdef long long[::1] packets, last_packet
+    cdef public dict held, lost
+    cdef public list endings
+    cpdef object reserve(self, long long streams)
+
+cpdef long long distance(long long number)
+
+@cython.locals(row=cython.longlong)
+cdef object emit(Spans spans, long long slot, int kind, long long offset, long long length, long long packet,
+                 long long at, long long position, long long release)
+
+@cython.locals(skip=cython.longlong)
+cdef object deliver(Segments segments, Spans spans, long long slot, long long offset, long long length,
+                    long long captured, long long packet, long long at, long long position, long long release)
+
+@cython.locals(heap=list, offset=cython.longlong, packet=cython.longlong, length=cython.longlong,
+               captured=cython.longlong, at=cython.longlong, position=cython.longlong, chunk=cython.longlong,
+               here=cython.longlong)
+cdef object unhold(Segments segments, Spans spans, long long slot, long long release)
+
+@cython.locals(start=cython.longlong, stop=cython.longlong, packet=cython.longlong)
+cdef object give_up(Segments segments, Spans spans, long long slot, long long release)
+
+cdef object settle(Segments segments, Spans spans, long long slot, long long release)
+
+@cython.locals(start=cython.longlong, stop=cython.longlong, low=cython.longlong, high=cython.longlong)
+cdef object late(Segments segments, Spans spans, long long slot, long long offset, long long length,
+                 long long packet, long long at, long long position)
+
+@cython.locals(packet=cython.Py_ssize_t, stream=cython.longlong, slot=cython.longlong, other=cython.longlong,
+               bits=cython.int, number=cython.longlong, begin=cython.longlong, length=cython.longlong,
+               reach=cython.longlong, captured=cython.longlong, ahead=cython.longlong, offset=cython.longlong,
+               side=cython.int, at=cython.longlong, waited=cython.longlong, heap=list)
+cpdef object walk(Segments segments, Spans spans, const int[::1] stream_of, const unsigned char[::1] direction_of,
+                  const unsigned int[::1] seq, const unsigned int[::1] ack, const unsigned char[::1] flags,
+                  const unsigned int[::1] captured_of, const unsigned int[::1] length_of,
+                  const long long[::1] at_of, const long long[::1] position_of, const long long[::1] time_of,
+                  const long long[::1] number_of)
+
+@cython.locals(slot=cython.longlong)
+cpdef object finish(Segments segments, Spans spans, long long release)

@@ -1,0 +1,106 @@
+# cython: wraparound=False, boundscheck=False, annotation_typing=False
+"""Octet kernels: unmasking (RFC 6455 §5.3) and the UTF-8 verdict (RFC 3629) over masked octets.
+
+`key` is the masking key with its first octet highest, 0 for none; `phase` is how many octets of the payload came
+before `start`, so that a payload may be cut anywhere. Bounds are checked once at the top, not at each octet.
+
+The UTF-8 state is a number: 0 between characters, -1 after the first octet that cannot be, else the continuation
+octets that are still due | the lowest next octet << 8 | the highest << 16 (RFC 3629 §4 narrows the second octet after
+E0, ED, F0 and F4).
+"""
+
+from __future__ import annotations
+
+VALID = 0
+INVALID = -1
+
+
+def unmask(octets: memoryview, start: int, stop: int, key: int, phase: int, tail: int) -> bytearray:
+    """The octets `start:stop` unmasked; with `tail`, followed by 00 00 FF FF (RFC 7692 §7.2.2)."""
+    if start < 0 or stop < start or stop > octets.shape[0]:
+        raise IndexError("not inside the octets")
+    length = stop - start
+    out = bytearray(length + 4) if tail else bytearray(length)
+    k0 = (key >> (24 - 8 * (phase & 3))) & 255
+    k1 = (key >> (24 - 8 * ((phase + 1) & 3))) & 255
+    k2 = (key >> (24 - 8 * ((phase + 2) & 3))) & 255
+    k3 = (key >> (24 - 8 * ((phase + 3) & 3))) & 255
+    at = 0
+    while at + 4 <= length:
+        out[at] = octets[start + at] ^ k0
+        out[at + 1] = octets[start + at + 1] ^ k1
+        out[at + 2] = octets[start + at + 2] ^ k2
+        out[at + 3] = octets[start + at + 3] ^ k3
+        at += 4
+    if at < length:
+        out[at] = octets[start + at] ^ k0
+    if at + 1 < length:
+        out[at + 1] = octets[start + at + 1] ^ k1
+    if at + 2 < length:
+        out[at + 2] = octets[start + at + 2] ^ k2
+    if tail:
+        out[length + 2] = 255
+        out[length + 3] = 255
+    return out
+
+
+def utf8(octets: memoryview, start: int, stop: int, key: int, phase: int, state: int) -> int:
+    """The UTF-8 state after the octets `start:stop`, unmasked on the fly."""
+    if start < 0 or stop < start or stop > octets.shape[0]:
+        raise IndexError("not inside the octets")
+    if state < 0:
+        return -1
+    k0 = (key >> 24) & 255
+    k1 = (key >> 16) & 255
+    k2 = (key >> 8) & 255
+    k3 = key & 255
+    at = start
+    turn = phase & 3
+    while at < stop:
+        if state == 0 and turn == 0:
+            # four ASCII octets at a time: what nearly all text is
+            while at + 4 <= stop and not (
+                ((octets[at] ^ k0) | (octets[at + 1] ^ k1) | (octets[at + 2] ^ k2) | (octets[at + 3] ^ k3)) & 128
+            ):
+                at += 4
+            if at >= stop:
+                break
+        octet = octets[at]
+        if turn == 0:
+            octet ^= k0
+        elif turn == 1:
+            octet ^= k1
+        elif turn == 2:
+            octet ^= k2
+        else:
+            octet ^= k3
+        at += 1
+        turn = (turn + 1) & 3
+        if state == 0:
+            if octet < 128:
+                continue
+            if octet < 0xC2 or octet > 0xF4:
+                return -1
+            low = 0x80
+            high = 0xBF
+            if octet < 0xE0:
+                due = 1
+            elif octet < 0xF0:
+                due = 2
+                if octet == 0xE0:
+                    low = 0xA0
+                elif octet == 0xED:
+                    high = 0x9F
+            else:
+                due = 3
+                if octet == 0xF0:
+                    low = 0x90
+                elif octet == 0xF4:
+                    high = 0x8F
+            state = due | low << 8 | high << 16
+        else:
+            if octet < (state >> 8) & 255 or octet > state >> 16:
+                return -1
+            due = (state & 255) - 1
+            state = due | 0x80 << 8 | 0xBF << 16 if due else 0
+    return state

@@ -1,0 +1,53 @@
+cimport cython
+
+from dissectors.columns cimport Growing
+from dissectors.websocket.frame_walk cimport Events, NoteRows, note
+from dissectors.websocket.masking cimport unmask, utf8
+
+cdef class MessageRows(Growing):
+    pass
+
+cdef class Folds:
+    cdef public object strings
+    cdef public long long limit
+    cdef long long room
+    cdef public dict whole
+    cdef public list inflaters, recent, control, pings, windows
+    cdef long long[::1] open, opcode, compressed, frames, length, inflated, inflate, text, missing, first_frame
+    cdef long long[::1] first_time, start, takeover, deflate, lost, control_missing, control_time, close_row
+    cdef long long[::1] recent_length, messages, octets, inflated_octets, since, ping_count, fresh
+
+    cpdef object reserve(self, long long slots)
+    cpdef object begin(self, long long slot, bint deflate, bint takeover)
+    cpdef object let_go(self, long long slot)
+
+@cython.locals(recent=list)
+cdef object keep(Folds folds, long long slot, object out)
+
+cdef object window(Folds folds, long long slot)
+
+cdef object checkpoint(Folds folds, long long slot, long long row)
+
+cdef object inflate(Folds folds, long long slot, object data)
+
+@cython.locals(opcode=cython.int)
+cdef object begin_message(Folds folds, MessageRows rows, NoteRows notes, long long slot, int first, long long offset,
+                          long long packet, long long time)
+
+@cython.locals(row=cython.longlong, state=cython.longlong, length=cython.longlong, inflated=cython.longlong,
+               start=cython.longlong, verdict=cython.int)
+cdef object end_message(Folds folds, MessageRows rows, NoteRows notes, long long slot, int complete, long long frame,
+                        long long packet, long long time)
+
+cdef object close_payload(Folds folds, NoteRows notes, long long slot, object payload, long long offset,
+                          long long packet, long long time)
+
+@cython.locals(row=cython.longlong, number=cython.longlong, opcode=cython.int, complete=cython.int,
+               code=cython.longlong, reason=cython.longlong, answers=cython.longlong)
+cdef object end_control(Folds folds, MessageRows rows, NoteRows notes, long long slot, int first, long long total,
+                        long long offset, long long frame, long long packet, long long time)
+
+@cython.locals(at=cython.Py_ssize_t, slot=cython.longlong, bits=cython.int, first=cython.int, length=cython.longlong,
+               position=cython.longlong, offset=cython.longlong, packet=cython.longlong, time=cython.longlong,
+               last=cython.bint, whole=cython.longlong)
+cpdef object walk(Folds folds, Events events, MessageRows rows, NoteRows notes, const unsigned char[::1] octets)

@@ -1,0 +1,427 @@
+# cython: wraparound=False, annotation_typing=False
+"""The scalar walk from frames to messages: a fold per direction (RFC 6455 §5.4), with what a verdict needs.
+
+Theory of operation. The frame walk's events come in the order of delivery, slots mixed. Data frames open, continue and
+end the one message that a slot may have open; control frames stand between them and never touch it. Octets are looked
+at once, as they pass, and not kept: text runs through the UTF-8 state machine, compressed messages through the slot's
+inflater, piece by piece, the payload of a control frame (at most 125 octets, RFC 6455 §5.5) into a buffer.
+
+Compression (RFC 7692). A message is compressed where its first frame has RSV1 and permessage-deflate was agreed. All
+inflation uses a window of 2^15 octets, which fits every smaller one that may have been negotiated. After the last
+fragment 00 00 FF FF is fed. A sender may end a message in a final block (§7.2.3.4): zlib then returns nothing for all
+that follows, so the inflater is started anew with the last 32 KiB of output as its dictionary. Output is drained in
+pieces of `PIECE` octets and dropped, so that a small message that inflates to gigabytes costs time but no memory, and
+the window stays in step; above `limit` octets the message is given up, and with it the context. Where octets are
+missing the context is lost: with takeover for the rest of the direction, without it for this message only. A message
+whose context is lost is counted, never guessed.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+
+from dissectors.columns import Growing
+from dissectors.notes import Note
+from dissectors.tables import Strings
+from dissectors.websocket.frame_walk import Events, NoteRows, note
+from dissectors.websocket.masking import unmask, utf8
+
+NOT_TEXT, VALID, INVALID, UNKNOWN = 0, 1, 2, 3
+PLAIN, INFLATED, FAILED, CONTEXT_LOST, OVER_LIMIT, FINAL_BLOCK = 0, 1, 2, 3, 4, 5
+"""Codes of the column `inflate`; the last is inflated too, and becomes a note."""
+
+TAIL = b"\0\0\xff\xff"
+
+PIECE = 1 << 20
+"""Octets that one call of the inflater may return."""
+WINDOW = 1 << 15
+"""Octets; the largest window of RFC 7692 §7.1.2."""
+PINGS = 1024
+"""Pings of one direction that may wait for their pong at once."""
+CHECKPOINT = 1 << 20
+"""Octets inflated between two kept windows, so that a later look into a long stream need not start at its front."""
+CHECKPOINTS = 2048
+"""Windows kept in all, 64 MiB; every second one is let go when they are full."""
+
+
+class MessageRows(Growing):
+    """Messages and control frames; `reason` is a code of the string pool."""
+
+    NAMES = ("slot", "opcode", "first_frame", "last_frame", "frames", "length", "inflated", "compressed", "inflate",
+             "utf8", "complete", "close_code", "reason", "answers", "first_time", "time")  # fmt: skip
+
+
+class Folds:
+    """The state of all slots. Slots 2n and 2n + 1 are the two directions of one connection."""
+
+    def __init__(self, strings: Strings, limit: int) -> None:
+        self.strings = strings
+        self.limit = limit
+        self.room = 0
+        self.whole = {name: np.zeros(0, np.int64) for name in _STATE}
+        self.inflaters: list[Any] = []
+        self.recent: list[Any] = []
+        self.control: list[Any] = []
+        self.pings: list[Any] = []
+        self.windows: list[tuple[int, int, bytes]] = []
+
+    def reserve(self, slots: int) -> None:
+        """Make room for so many slots."""
+        if slots > self.room:
+            more = max(slots, 2 * self.room, 256) - self.room
+            for name, values in self.whole.items():
+                self.whole[name] = np.concatenate([values, np.zeros(more, np.int64)])
+            for objects in (self.inflaters, self.recent, self.control, self.pings):
+                objects.extend([None] * more)
+            self.room += more
+        whole = self.whole
+        self.open = whole["open"].data
+        self.opcode = whole["opcode"].data
+        self.compressed = whole["compressed"].data
+        self.frames = whole["frames"].data
+        self.length = whole["length"].data
+        self.inflated = whole["inflated"].data
+        self.inflate = whole["inflate"].data
+        self.text = whole["text"].data
+        self.missing = whole["missing"].data
+        self.first_frame = whole["first_frame"].data
+        self.first_time = whole["first_time"].data
+        self.start = whole["start"].data
+        self.takeover = whole["takeover"].data
+        self.deflate = whole["deflate"].data
+        self.lost = whole["lost"].data
+        self.control_missing = whole["control_missing"].data
+        self.control_time = whole["control_time"].data
+        self.close_row = whole["close_row"].data
+        self.recent_length = whole["recent_length"].data
+        self.messages = whole["messages"].data
+        self.octets = whole["octets"].data
+        self.inflated_octets = whole["inflated_octets"].data
+        self.since = whole["since"].data
+        self.ping_count = whole["ping_count"].data
+        self.fresh = whole["fresh"].data
+
+    def begin(self, slot: int, deflate: bool, takeover: bool) -> None:
+        """Set a new slot up."""
+        self.deflate[slot] = 1 if deflate else 0
+        self.takeover[slot] = 1 if takeover else 0
+        self.close_row[slot] = -1
+
+    def let_go(self, slot: int) -> None:
+        """The direction ended: its inflater is not needed any more."""
+        self.inflaters[slot] = None
+        self.recent[slot] = None
+
+    def column(self, name):  # type: ignore[no-untyped-def]
+        """One column of the state, as an array."""
+        return self.whole[name]
+
+
+_STATE = ("open", "opcode", "compressed", "frames", "length", "inflated", "inflate", "text", "missing", "first_frame",
+          "first_time", "start", "takeover", "deflate", "lost", "control_missing", "control_time", "close_row",
+          "recent_length", "messages", "octets", "inflated_octets", "since", "ping_count", "fresh")  # fmt: skip
+
+
+def keep(folds: Folds, slot: int, out: bytes) -> None:
+    """Remember inflated octets until they have left the window: a restart of the inflater needs them."""
+    recent = folds.recent[slot]
+    if recent is None:
+        recent = []
+        folds.recent[slot] = recent
+    recent.append(out)
+    folds.recent_length[slot] += len(out)
+    if folds.recent_length[slot] > 4 * WINDOW or len(recent) > 1024:
+        whole = b"".join(recent)[-WINDOW:]
+        folds.recent[slot] = [whole]
+        folds.recent_length[slot] = len(whole)
+
+
+def window(folds: Folds, slot: int) -> bytes:
+    """The last octets inflated, at most a window of them."""
+    recent = folds.recent[slot]
+    return b"".join(recent)[-WINDOW:] if recent else b""
+
+
+def checkpoint(folds: Folds, slot: int, row: int) -> None:
+    """Keep the window that stands behind message `row`."""
+    folds.since[slot] = 0
+    folds.windows.append((slot, row, window(folds, slot)))
+    if len(folds.windows) > CHECKPOINTS:
+        del folds.windows[::2]
+
+
+def restart(dictionary: bytes) -> Any:
+    """An inflater whose window holds `dictionary`."""
+    return zlib.decompressobj(-15, zdict=dictionary) if dictionary else zlib.decompressobj(-15)
+
+
+def inflate(folds: Folds, slot: int, data: Any) -> None:
+    """Inflate a piece of the open message, and count what comes out."""
+    if folds.fresh[slot]:
+        folds.fresh[slot] = 0
+        if data == TAIL:  # a final block needs no tail; RFC 7692 §7.2.3.4 has senders add an empty block for it
+            return
+    inflater = folds.inflaters[slot]
+    if inflater is None:
+        inflater = zlib.decompressobj(-15)
+        folds.inflaters[slot] = inflater
+    while True:
+        try:
+            out = inflater.decompress(data, PIECE)
+        except zlib.error:
+            folds.inflate[slot] = FAILED
+            folds.lost[slot] = 1
+            return
+        if out:
+            folds.inflated[slot] += len(out)
+            if folds.opcode[slot] == 1:
+                folds.text[slot] = utf8(out, 0, len(out), 0, 0, folds.text[slot])
+            if folds.takeover[slot]:
+                keep(folds, slot, out)
+            if folds.inflated[slot] > folds.limit:
+                folds.inflate[slot] = OVER_LIMIT
+                folds.lost[slot] = 1
+                return
+        if inflater.eof:
+            # RFC 7692 §7.2.3.4: a final block; what follows starts a new DEFLATE stream in the same window
+            folds.inflate[slot] = FINAL_BLOCK
+            data = inflater.unused_data
+            inflater = restart(window(folds, slot))
+            folds.inflaters[slot] = inflater
+            folds.fresh[slot] = 1
+            if not data or data == TAIL:
+                return
+            continue
+        data = inflater.unconsumed_tail
+        if not data:
+            return
+
+
+def begin_message(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, first: int, offset: int,
+                  packet: int, time: int) -> None:  # fmt: skip
+    """A data frame begins: open a message, or go on with the one that is open (RFC 6455 §5.4)."""
+    opcode = first & 15
+    if opcode == 0 and folds.open[slot]:
+        folds.frames[slot] += 1
+        return
+    if opcode == 0:
+        note(notes, Note.CONTINUATION_WITHOUT_START, slot, offset, 0, packet, time)
+    elif folds.open[slot]:
+        note(notes, Note.MESSAGE_INSIDE_MESSAGE, slot, offset, 0, packet, time)
+        end_message(folds, rows, notes, slot, 0, -1, packet, time)
+    folds.open[slot] = 1
+    folds.opcode[slot] = opcode
+    folds.compressed[slot] = 1 if first & 64 and folds.deflate[slot] and opcode else 0
+    folds.frames[slot] = 1
+    folds.length[slot] = 0
+    folds.inflated[slot] = 0
+    folds.text[slot] = 0
+    folds.missing[slot] = 0
+    folds.first_frame[slot] = -1
+    folds.first_time[slot] = time
+    folds.start[slot] = offset
+    folds.inflate[slot] = PLAIN
+    if folds.compressed[slot]:
+        folds.inflate[slot] = INFLATED
+        if folds.lost[slot]:
+            if folds.takeover[slot]:
+                folds.inflate[slot] = CONTEXT_LOST
+            else:
+                folds.lost[slot] = 0
+                folds.inflaters[slot] = None
+        elif not folds.takeover[slot]:
+            folds.inflaters[slot] = None
+
+
+def end_message(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, complete: int, frame: int, packet: int,
+                time: int) -> None:  # fmt: skip
+    """Append the open message, with its verdicts."""
+    row = rows.count
+    if row == rows.room:
+        rows.grow()
+    state = folds.inflate[slot]
+    length = folds.length[slot]
+    inflated = length
+    start = folds.start[slot]
+    if folds.missing[slot] or folds.opcode[slot] == 0:
+        complete = 0
+    if folds.compressed[slot]:
+        inflated = folds.inflated[slot]
+        if state == FINAL_BLOCK:
+            note(notes, Note.DEFLATE_FINAL_BLOCK, slot, start, length, packet, time)
+            state = INFLATED
+        elif state == FAILED:
+            note(notes, Note.INFLATE_FAILED, slot, start, length, packet, time)
+        elif state == OVER_LIMIT:
+            note(notes, Note.INFLATE_LIMIT, slot, start, length, packet, time)
+        elif state == CONTEXT_LOST:
+            note(notes, Note.CONTEXT_LOST, slot, start, length, packet, time)
+        if state != INFLATED:
+            inflated = -1
+    verdict = NOT_TEXT
+    if folds.opcode[slot] == 1:
+        if folds.text[slot] < 0:
+            verdict = INVALID
+        elif not complete or state > INFLATED:
+            verdict = UNKNOWN
+        elif folds.text[slot]:
+            verdict = INVALID
+        else:
+            verdict = VALID
+        if verdict == INVALID:
+            note(notes, Note.TEXT_NOT_UTF8, slot, start, length, packet, time)
+    folds.open[slot] = 0
+    folds.messages[slot] += 1
+    folds.octets[slot] += length
+    if inflated >= 0:
+        folds.inflated_octets[slot] += inflated
+        if folds.compressed[slot] and folds.takeover[slot]:
+            folds.since[slot] += inflated
+            if folds.since[slot] >= CHECKPOINT:
+                checkpoint(folds, slot, rows.base + row)
+    rows.cells[row, 0] = slot
+    rows.cells[row, 1] = folds.opcode[slot]
+    rows.cells[row, 2] = folds.first_frame[slot]
+    rows.cells[row, 3] = frame if frame >= 0 else folds.first_frame[slot]
+    rows.cells[row, 4] = folds.frames[slot]
+    rows.cells[row, 5] = length
+    rows.cells[row, 6] = inflated
+    rows.cells[row, 7] = folds.compressed[slot]
+    rows.cells[row, 8] = state
+    rows.cells[row, 9] = verdict
+    rows.cells[row, 10] = complete
+    rows.cells[row, 11] = -1
+    rows.cells[row, 12] = 0
+    rows.cells[row, 13] = -1
+    rows.cells[row, 14] = folds.first_time[slot]
+    rows.cells[row, 15] = time
+    rows.count = row + 1
+
+
+def close_payload(folds: Folds, notes: NoteRows, slot: int, payload: Any, offset: int, packet: int,
+                  time: int) -> tuple[int, int]:  # fmt: skip
+    """Code and reason of a Close frame (RFC 6455 §5.5.1, §7.4)."""
+    if not payload:
+        return -1, 0
+    if len(payload) == 1:
+        note(notes, Note.CLOSE_ONE_OCTET, slot, offset, 1, packet, time)
+        return -1, 0
+    code = payload[0] << 8 | payload[1]
+    if code < 1000 or code in (1004, 1005, 1006, 1015) or 1016 <= code < 3000 or code > 4999:
+        note(notes, Note.CLOSE_CODE_FORBIDDEN, slot, offset, 2, packet, time)
+    reason = bytes(payload[2:])
+    if not reason:
+        return code, 0
+    if utf8(reason, 0, len(reason), 0, 0, 0) != 0:
+        note(notes, Note.CLOSE_REASON_NOT_UTF8, slot, offset, len(payload), packet, time)
+    return code, folds.strings.intern(reason.decode("utf-8", "replace"))
+
+
+def end_control(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, first: int, total: int, offset: int,
+                frame: int, packet: int, time: int) -> None:  # fmt: skip
+    """Append a control frame, and match it with what it answers."""
+    row = rows.count
+    if row == rows.room:
+        rows.grow()
+    number = rows.base + row
+    opcode = first & 15
+    payload = folds.control[slot] or b""
+    folds.control[slot] = None
+    complete = 0 if folds.control_missing[slot] else 1
+    code = -1
+    reason = 0
+    answers = -1
+    if opcode == 8 and complete:
+        code, reason = close_payload(folds, notes, slot, payload, offset, packet, time)
+    if opcode == 8:
+        if folds.close_row[slot] < 0:
+            folds.close_row[slot] = number
+            answers = folds.close_row[slot ^ 1]
+    elif opcode == 9:
+        folds.ping_count[slot] += 1
+        waiting = folds.pings[slot]
+        if waiting is None:
+            waiting = {}
+            folds.pings[slot] = waiting
+        if len(waiting) < PINGS:
+            waiting[bytes(payload)] = (number, offset, packet, time)
+    elif opcode == 10:
+        waiting = folds.pings[slot ^ 1]
+        asked = waiting.get(bytes(payload)) if waiting else None
+        if asked is None:
+            note(notes, Note.PONG_UNASKED, slot, offset, 0, packet, time)
+        else:
+            answers = asked[0]
+            # RFC 6455 §5.5.3: a pong may answer the latest of several pings only
+            for data in [data for data, ping in waiting.items() if ping[0] <= answers]:
+                del waiting[data]
+    rows.cells[row, 0] = slot
+    rows.cells[row, 1] = opcode
+    rows.cells[row, 2] = frame
+    rows.cells[row, 3] = frame
+    rows.cells[row, 4] = 1
+    rows.cells[row, 5] = total
+    rows.cells[row, 6] = total
+    rows.cells[row, 7] = 0
+    rows.cells[row, 8] = PLAIN
+    rows.cells[row, 9] = NOT_TEXT
+    rows.cells[row, 10] = complete
+    rows.cells[row, 11] = code
+    rows.cells[row, 12] = reason
+    rows.cells[row, 13] = answers
+    rows.cells[row, 14] = folds.control_time[slot]
+    rows.cells[row, 15] = time
+    rows.count = row + 1
+
+
+def walk(folds: Folds, events: Events, rows: MessageRows, notes: NoteRows, octets: memoryview) -> None:
+    """Fold a walk's events into messages. `octets` are those of the frame walk that made the events."""
+    for at in range(events.count):
+        slot = events.cells[at, 0]
+        bits = events.cells[at, 1]
+        first = events.cells[at, 2]
+        length = events.cells[at, 6]
+        position = events.cells[at, 5]
+        offset = events.cells[at, 9]
+        packet = events.cells[at, 10]
+        time = events.cells[at, 11]
+        if first & 8:
+            if bits & 1:
+                folds.control[slot] = None
+                folds.control_missing[slot] = 0
+                folds.control_time[slot] = time
+            if bits & 4:
+                folds.control_missing[slot] += length
+            elif length and events.cells[at, 4] < 125:
+                piece = unmask(octets, position, position + length, events.cells[at, 3], events.cells[at, 4], False)
+                held = folds.control[slot]
+                folds.control[slot] = piece[:125] if held is None else (held + piece)[:125]
+            if bits & 2:
+                end_control(folds, rows, notes, slot, first, events.cells[at, 7], offset, events.cells[at, 8], packet,
+                            time)  # fmt: skip
+            continue
+        if bits & 1:
+            begin_message(folds, rows, notes, slot, first, offset, packet, time)
+        last = bits & 2 and first & 128
+        if bits & 4:
+            folds.missing[slot] += length
+            if folds.compressed[slot] and folds.inflate[slot] != CONTEXT_LOST:
+                folds.inflate[slot] = CONTEXT_LOST
+                folds.lost[slot] = 1
+        elif folds.compressed[slot]:
+            whole = folds.length[slot] + events.cells[at, 7]
+            if (length or (last and whole)) and (folds.inflate[slot] == INFLATED or folds.inflate[slot] == FINAL_BLOCK):
+                inflate(folds, slot, unmask(octets, position, position + length, events.cells[at, 3],
+                                            events.cells[at, 4], last != 0))  # fmt: skip
+        elif length and folds.opcode[slot] == 1 and folds.text[slot] >= 0 and not folds.missing[slot]:
+            folds.text[slot] = utf8(octets, position, position + length, events.cells[at, 3], events.cells[at, 4],
+                                    folds.text[slot])  # fmt: skip
+        if bits & 2:
+            folds.length[slot] += events.cells[at, 7]
+            if folds.first_frame[slot] < 0:
+                folds.first_frame[slot] = events.cells[at, 8]
+            if last:
+                end_message(folds, rows, notes, slot, 1, events.cells[at, 8], packet, time)
