@@ -22,7 +22,8 @@ KINDS = {
     8: "link-type", 9: "quic",
 }  # fmt: skip
 """What a captured record is. link-type: its link type has no decoder here."""
-SPAN_KINDS = {0: "data", 1: "gap", 2: "overlap", 3: "late"}
+SPAN_KINDS = {0: "data", 1: "gap", 2: "overlap", 3: "late", 4: "end", 5: "reset"}
+"""end: the FIN, in order; reset: a RST."""
 CHANNEL_KINDS = {0: "tcp"}
 ENDING_KINDS = {0: "none", 1: "FIN", 2: "RST"}
 OPENINGS = {0: "middle", 1: "SYN", 2: "SYN-ACK"}
@@ -30,7 +31,7 @@ KNOWN_BY = {0: "unknown", 1: "request", 2: "response", 3: "SYN", 4: "mask"}
 STATES = {0: "connecting", 1: "open", 2: "closed", 3: "died", 4: "refused", 5: "other-protocol"}
 VERDICTS = {
     0: "open-at-end", 1: "clean", 2: "unanswered-close", 3: "fin-without-close", 4: "rst-without-close",
-    5: "refused", 6: "unanswered-handshake", 7: "other-protocol", 8: "protocol-error", 9: "packets-lost",
+    5: "refused", 6: "unanswered-handshake", 7: "other-protocol", 8: "packets-lost",
 }  # fmt: skip
 
 PACKETS = Schema(

@@ -3,7 +3,7 @@ cimport cython
 cdef class Spans:
     cdef public long long count
     cdef long long room
-    cdef long long[::1] slot, offset, length, packet, at, position, release
+    cdef long long[::1] slot, offset, length, packet, at, position, time, release
     cdef unsigned char[::1] kind
     cpdef object grow(self)
 
@@ -12,9 +12,9 @@ cdef class Segments:
     cdef public long long slots
     cdef long long room
     cdef unsigned char[::1] settled, seen, ended, holding
-    cdef long long[::1] base, next, acked, hole_packets, hole_time, data_packet, data_time, missing, repeated,\
+    cdef long long[::1] base, next, acked, hole_packets, hole_time, fin, data_packet, data_time, missing, repeated,\
         stray
-    cdef long long[::1] packets, last_packet
+    cdef long long[::1] packets, last_packet, last_time
     cdef public dict held, lost
     cdef public list endings
     cpdef object reserve(self, long long streams)
@@ -23,25 +23,27 @@ cpdef long long distance(long long number)
 
 @cython.locals(row=cython.longlong)
 cdef object emit(Spans spans, long long slot, int kind, long long offset, long long length, long long packet,
-                 long long at, long long position, long long release)
+                 long long at, long long position, long long time, long long release)
 
 @cython.locals(skip=cython.longlong)
 cdef object deliver(Segments segments, Spans spans, long long slot, long long offset, long long length,
-                    long long captured, long long packet, long long at, long long position, long long release)
+                    long long captured, long long packet, long long at, long long position, long long time, long long release)
 
 @cython.locals(heap=list, offset=cython.longlong, packet=cython.longlong, length=cython.longlong,
-               captured=cython.longlong, at=cython.longlong, position=cython.longlong, chunk=cython.longlong,
+               captured=cython.longlong, at=cython.longlong, position=cython.longlong, time=cython.longlong, chunk=cython.longlong,
                here=cython.longlong)
 cdef object unhold(Segments segments, Spans spans, long long slot, long long release)
 
-@cython.locals(start=cython.longlong, stop=cython.longlong, packet=cython.longlong)
+@cython.locals(start=cython.longlong, stop=cython.longlong, packet=cython.longlong, time=cython.longlong)
 cdef object give_up(Segments segments, Spans spans, long long slot, long long release)
 
 cdef object settle(Segments segments, Spans spans, long long slot, long long release)
 
+cdef object end(Segments segments, Spans spans, long long slot, long long packet, long long time, long long release)
+
 @cython.locals(start=cython.longlong, stop=cython.longlong, low=cython.longlong, high=cython.longlong)
 cdef object late(Segments segments, Spans spans, long long slot, long long offset, long long length,
-                 long long packet, long long at, long long position)
+                 long long packet, long long at, long long position, long long time)
 
 @cython.locals(packet=cython.Py_ssize_t, stream=cython.longlong, slot=cython.longlong, other=cython.longlong,
                bits=cython.int, number=cython.longlong, begin=cython.longlong, length=cython.longlong,

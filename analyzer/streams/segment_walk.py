@@ -22,7 +22,10 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-DATA, GAP, OVERLAP, LATE = 0, 1, 2, 3
+DATA, GAP, OVERLAP, LATE, STREAM_END, STREAM_RESET = 0, 1, 2, 3, 4, 5
+
+RST_SEEN, FIN_SEEN, FIN_DELIVERED = 2, 1, 4
+"""Bits of `ended`."""
 
 START_PACKETS = 16
 """As many packets as a SYN may be late by; an initial window has ten segments (RFC 6928)."""
@@ -48,6 +51,7 @@ class Spans:
         self.packet = np.empty(4096, np.int64).data
         self.at = np.empty(4096, np.int64).data
         self.position = np.empty(4096, np.int64).data
+        self.time = np.empty(4096, np.int64).data
         self.release = np.empty(4096, np.int64).data
 
     def grow(self) -> None:
@@ -60,6 +64,7 @@ class Spans:
         self.packet = np.resize(np.asarray(self.packet), self.room).data
         self.at = np.resize(np.asarray(self.at), self.room).data
         self.position = np.resize(np.asarray(self.position), self.room).data
+        self.time = np.resize(np.asarray(self.time), self.room).data
         self.release = np.resize(np.asarray(self.release), self.room).data
 
     def column(self, name):  # type: ignore[no-untyped-def]
@@ -72,6 +77,7 @@ class Spans:
             "packet": self.packet,
             "at": self.at,
             "position": self.position,
+            "time": self.time,
             "release": self.release,
         }[name]
         return np.asarray(whole)[: self.count].copy()
@@ -91,6 +97,7 @@ class Segments:
         self.seen = np.zeros(512, np.uint8).data
         self.ended = np.zeros(512, np.uint8).data
         self.holding = np.zeros(512, np.uint8).data
+        self.fin = np.full(512, -1, np.int64).data
         self.hole_packets = np.zeros(512, np.int64).data
         self.hole_time = np.zeros(512, np.int64).data
         self.data_packet = np.full(512, -1, np.int64).data
@@ -100,6 +107,7 @@ class Segments:
         self.stray = np.zeros(512, np.int64).data
         self.packets = np.zeros(256, np.int64).data
         self.last_packet = np.full(256, -1, np.int64).data
+        self.last_time = np.zeros(256, np.int64).data
         self.held = {}  # type: ignore[var-annotated]
         self.lost = {}  # type: ignore[var-annotated]
         self.endings = []  # type: ignore[var-annotated]
@@ -118,6 +126,7 @@ class Segments:
         self.seen = _wider(self.seen, self.room, 0)
         self.ended = _wider(self.ended, self.room, 0)
         self.holding = _wider(self.holding, self.room, 0)
+        self.fin = _wider(self.fin, self.room, -1)
         self.hole_packets = _wider(self.hole_packets, self.room, 0)
         self.hole_time = _wider(self.hole_time, self.room, 0)
         self.data_packet = _wider(self.data_packet, self.room, -1)
@@ -127,6 +136,7 @@ class Segments:
         self.stray = _wider(self.stray, self.room, 0)
         self.packets = _wider(self.packets, self.room // 2, 0)
         self.last_packet = _wider(self.last_packet, self.room // 2, -1)
+        self.last_time = _wider(self.last_time, self.room // 2, 0)
 
     def column(self, name):  # type: ignore[no-untyped-def]
         """One column of the state, as an array: per slot, or per connection."""
@@ -138,8 +148,9 @@ class Segments:
             "data_time": self.data_time,
             "next": self.next,
             "last_packet": self.last_packet,
+            "last_time": self.last_time,
         }[name]
-        return np.asarray(whole)[: self.slots // 2 if name == "last_packet" else self.slots].copy()
+        return np.asarray(whole)[: self.slots // 2 if name.startswith("last") else self.slots].copy()
 
 
 def _wider(old, room, fill):  # type: ignore[no-untyped-def]
@@ -155,7 +166,7 @@ def distance(number: int) -> int:
 
 
 def emit(spans: Spans, slot: int, kind: int, offset: int, length: int, packet: int, at: int, position: int,
-         release: int) -> None:  # fmt: skip
+         time: int, release: int) -> None:  # fmt: skip
     """Append a row."""
     if spans.count == spans.room:
         spans.grow()
@@ -167,12 +178,13 @@ def emit(spans: Spans, slot: int, kind: int, offset: int, length: int, packet: i
     spans.packet[row] = packet
     spans.at[row] = at
     spans.position[row] = position
+    spans.time[row] = time
     spans.release[row] = release
     spans.count = row + 1
 
 
 def deliver(segments: Segments, spans: Spans, slot: int, offset: int, length: int, captured: int, packet: int, at: int,
-            position: int, release: int) -> None:  # fmt: skip
+            position: int, time: int, release: int) -> None:  # fmt: skip
     """Deliver a segment that starts at or before `next` and ends behind it; what the capture cut off is a gap."""
     skip = segments.next[slot] - offset
     segments.next[slot] = offset + length
@@ -185,24 +197,24 @@ def deliver(segments: Segments, spans: Spans, slot: int, offset: int, length: in
         if position >= 0:
             position += skip
     if captured > 0:
-        emit(spans, slot, DATA, offset, captured, packet, at, position, release)
+        emit(spans, slot, DATA, offset, captured, packet, at, position, time, release)
     else:
         captured = 0
     if captured < length:
         segments.missing[slot] += length - captured
-        emit(spans, slot, GAP, offset + captured, length - captured, packet, -1, -1, release)
+        emit(spans, slot, GAP, offset + captured, length - captured, packet, -1, -1, time, release)
 
 
 def unhold(segments: Segments, spans: Spans, slot: int, release: int) -> None:
     """Deliver what is held and no longer has a hole before it."""
     heap = segments.held[slot]
     while heap and heap[0][0] <= segments.next[slot]:
-        offset, packet, length, captured, at, position, chunk = heappop(heap)
+        offset, packet, length, captured, at, position, time, chunk = heappop(heap)
         if offset + length <= segments.next[slot]:
             segments.repeated[slot] += length
         else:
             here = position if chunk == segments.chunk else -1
-            deliver(segments, spans, slot, offset, length, captured, packet, at, here, release)
+            deliver(segments, spans, slot, offset, length, captured, packet, at, here, time, release)
     if not heap:
         del segments.held[slot]
         segments.holding[slot] = 0
@@ -214,8 +226,9 @@ def give_up(segments: Segments, spans: Spans, slot: int, release: int) -> None:
     stop = segments.held[slot][0][0]
     if stop > start:
         packet = segments.held[slot][0][1]
+        time = segments.held[slot][0][6]
         # a row's length has 32 bits; `FAR` bounds a hole far below
-        emit(spans, slot, GAP, start, stop - start, packet, -1, -1, release)
+        emit(spans, slot, GAP, start, stop - start, packet, -1, -1, time, release)
         segments.missing[slot] += stop - start
         segments.next[slot] = stop
         ranges = segments.lost.setdefault(slot, [])
@@ -236,14 +249,23 @@ def settle(segments: Segments, spans: Spans, slot: int, release: int) -> None:
     unhold(segments, spans, slot, release)
 
 
+def end(segments: Segments, spans: Spans, slot: int, packet: int, time: int, release: int) -> None:
+    """Deliver a FIN once all before it is delivered."""
+    if segments.ended[slot] & 5 != 1 or not segments.settled[slot] or segments.holding[slot]:
+        return
+    if distance(segments.fin[slot] - segments.base[slot] - segments.next[slot]) <= 0:
+        segments.ended[slot] |= FIN_DELIVERED
+        emit(spans, slot, STREAM_END, segments.next[slot], 0, packet, -1, -1, time, release)
+
+
 def late(segments: Segments, spans: Spans, slot: int, offset: int, length: int, packet: int, at: int,
-         position: int) -> None:  # fmt: skip
+         position: int, time: int) -> None:  # fmt: skip
     """Octets for a gap that was given up."""
     for start, stop in segments.lost[slot]:
         low = max(start, offset)
         high = min(stop, offset + length)
         if low < high:
-            emit(spans, slot, LATE, low, high - low, packet, at + low - offset, position + low - offset, packet)
+            emit(spans, slot, LATE, low, high - low, packet, at + low - offset, position + low - offset, time, packet)
 
 
 def walk(
@@ -273,6 +295,7 @@ def walk(
         length = length_of[packet]
         segments.packets[stream] += 1
         segments.last_packet[stream] = number
+        segments.last_time[stream] = time_of[packet]
         segments.seen[slot] = 1
         if bits & 7:
             if bits & 4:
@@ -280,6 +303,7 @@ def walk(
                 if segments.ended[slot] & 2 == 0:
                     segments.ended[slot] |= 2
                     segments.endings.append((slot, 2, number))
+                    emit(spans, slot, STREAM_RESET, segments.next[slot], 0, number, -1, -1, time_of[packet], number)
             elif bits & 2:
                 begin = (begin + 1) & 0xFFFFFFFF
                 if not segments.settled[slot]:
@@ -294,6 +318,7 @@ def walk(
             if bits & 1 and segments.ended[slot] & 1 == 0:
                 segments.ended[slot] |= 1
                 segments.endings.append((slot, 1, number))
+                segments.fin[slot] = (begin + length) & 0xFFFFFFFF
         if bits & 16 and segments.settled[other]:
             reach = segments.next[other] + distance(ack[packet] - segments.base[other] - segments.next[other])
             if reach > segments.acked[other]:
@@ -308,13 +333,14 @@ def walk(
                     offset = segments.next[slot] + ahead
                     if ahead + length > 0:
                         deliver(segments, spans, slot, offset, length, captured, number, at_of[packet],
-                                position_of[packet], number)  # fmt: skip
+                                position_of[packet], time_of[packet], number)  # fmt: skip
                         if segments.holding[slot]:
                             unhold(segments, spans, slot, number)
                     else:
                         segments.repeated[slot] += length
                         if slot in segments.lost:
-                            late(segments, spans, slot, offset, captured, number, at_of[packet], position_of[packet])
+                            late(segments, spans, slot, offset, captured, number, at_of[packet], position_of[packet],
+                                 time_of[packet])  # fmt: skip
                     length = 0
                 elif ahead > FAR:
                     segments.stray[slot] += length
@@ -331,7 +357,9 @@ def walk(
                     segments.hole_time[slot] = time_of[packet]
                 offset = segments.next[slot] + ahead
                 heappush(segments.held[slot], (offset, number, length, captured, at_of[packet], position_of[packet],
-                                               segments.chunk))  # fmt: skip
+                                               time_of[packet], segments.chunk))  # fmt: skip
+        if segments.ended[slot] == 1 and not segments.holding[slot]:
+            end(segments, spans, slot, number, time_of[packet], number)
         if segments.holding[slot] or segments.holding[other]:
             for side in range(2):
                 at = 2 * stream + side
@@ -354,6 +382,7 @@ def walk(
                     give_up(segments, spans, at, number)
                     segments.hole_packets[at] = segments.packets[stream]
                     segments.hole_time[at] = time_of[packet]
+                    end(segments, spans, at, number, time_of[packet], number)
 
 
 def finish(segments: Segments, spans: Spans, release: int) -> None:
@@ -363,3 +392,4 @@ def finish(segments: Segments, spans: Spans, release: int) -> None:
             settle(segments, spans, slot, release)
         while segments.holding[slot]:
             give_up(segments, spans, slot, release)
+        end(segments, spans, slot, release, segments.data_time[slot], release)

@@ -15,7 +15,7 @@ cdef class Folds:
     cdef public list inflaters, recent, control, pings, windows
     cdef long long[::1] open, opcode, compressed, frames, length, inflated, inflate, text, missing, first_frame
     cdef long long[::1] first_time, start, takeover, deflate, lost, control_missing, control_time, close_row
-    cdef long long[::1] recent_length, messages, octets, inflated_octets, since, ping_count, fresh
+    cdef long long[::1] recent_length, messages, octets, inflated_octets, since, ping_count, fresh, last_time
 
     cpdef object reserve(self, long long slots)
     cpdef object begin(self, long long slot, bint deflate, bint takeover)

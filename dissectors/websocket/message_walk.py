@@ -25,6 +25,7 @@ import numpy as np
 
 from dissectors.columns import Growing
 from dissectors.notes import Note
+from dissectors.schemas import NO_TIME
 from dissectors.tables import Strings
 from dissectors.websocket.frame_walk import Events, NoteRows, note
 from dissectors.websocket.masking import unmask, utf8
@@ -70,13 +71,14 @@ class Folds:
 
     def reserve(self, slots: int) -> None:
         """Make room for so many slots."""
-        if slots > self.room:
-            more = max(slots, 2 * self.room, 256) - self.room
-            for name, values in self.whole.items():
-                self.whole[name] = np.concatenate([values, np.zeros(more, np.int64)])
-            for objects in (self.inflaters, self.recent, self.control, self.pings):
-                objects.extend([None] * more)
-            self.room += more
+        if slots <= self.room:
+            return
+        more = max(slots, 2 * self.room, 256) - self.room
+        for name, values in self.whole.items():
+            self.whole[name] = np.concatenate([values, np.zeros(more, np.int64)])
+        for objects in (self.inflaters, self.recent, self.control, self.pings):
+            objects.extend([None] * more)
+        self.room += more
         whole = self.whole
         self.open = whole["open"].data
         self.opcode = whole["opcode"].data
@@ -103,12 +105,14 @@ class Folds:
         self.since = whole["since"].data
         self.ping_count = whole["ping_count"].data
         self.fresh = whole["fresh"].data
+        self.last_time = whole["last_time"].data
 
     def begin(self, slot: int, deflate: bool, takeover: bool) -> None:
         """Set a new slot up."""
         self.deflate[slot] = 1 if deflate else 0
         self.takeover[slot] = 1 if takeover else 0
         self.close_row[slot] = -1
+        self.last_time[slot] = NO_TIME
 
     def let_go(self, slot: int) -> None:
         """The direction ended: its inflater is not needed any more."""
@@ -122,7 +126,7 @@ class Folds:
 
 _STATE = ("open", "opcode", "compressed", "frames", "length", "inflated", "inflate", "text", "missing", "first_frame",
           "first_time", "start", "takeover", "deflate", "lost", "control_missing", "control_time", "close_row",
-          "recent_length", "messages", "octets", "inflated_octets", "since", "ping_count", "fresh")  # fmt: skip
+          "recent_length", "messages", "octets", "inflated_octets", "since", "ping_count", "fresh", "last_time")  # fmt: skip
 
 
 def keep(folds: Folds, slot: int, out: bytes) -> None:
@@ -388,6 +392,8 @@ def walk(folds: Folds, events: Events, rows: MessageRows, notes: NoteRows, octet
         offset = events.cells[at, 9]
         packet = events.cells[at, 10]
         time = events.cells[at, 11]
+        if first & 15 != 8 and folds.close_row[slot] < 0 and folds.close_row[slot ^ 1] < 0:
+            folds.last_time[slot] = time
         if first & 8:
             if bits & 1:
                 folds.control[slot] = None

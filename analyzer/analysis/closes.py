@@ -1,0 +1,122 @@
+"""How each connection ended: the Close frames, TCP's end, what each side's API reports, and the verdict's code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from analyzer.analysis.frames import Framing
+from analyzer.streams.assembly import Assembly
+from dissectors.schemas import NO_TIME
+from dissectors.tables import Array, Table
+from dissectors.websocket.opcodes import ABNORMAL, NO_STATUS
+
+UNANSWERED, ACCEPTED, REFUSED, OTHER = 0, 1, 2, 3
+"""Codes of `schemas.RESULTS`."""
+OPEN, CLEAN, UNANSWERED_CLOSE, FIN, RST, REFUSED_VERDICT, NO_RESPONSE, OTHER_PROTOCOL, LOST = range(9)
+"""Codes of `schemas.VERDICTS`."""
+
+
+def close_columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, stream: Array, client: Array,
+                  number: Array) -> dict[str, Array]:  # fmt: skip
+    """The columns of CLOSES, one item per handshake; `number` is -1 where no WebSocket was opened."""
+    columns = _close_frames(tables, framing, client, number)
+    columns |= _tcp_ends(tables, stream, client)
+    lost = _lost(framing, number)
+    columns |= _reported(columns, lost)
+    columns |= _idle(tables, framing, assembly, columns, stream, client, number)
+    result = tables["handshakes"]["result"]
+    died = np.where(lost, LOST, np.select([columns["end"] == 1, columns["end"] == 2], [FIN, RST], OPEN))
+    closed = np.where(columns["answer_message"] >= 0, CLEAN, UNANSWERED_CLOSE)
+    opened = np.where(columns["close_message"] >= 0, closed, died)
+    columns["verdict"] = np.select(
+        [result == ACCEPTED, result == REFUSED, result == OTHER], [opened, REFUSED_VERDICT, OTHER_PROTOCOL], NO_RESPONSE
+    )
+    return columns
+
+
+def _at(values: Array, number: Array, side: Array, absent: int) -> Array:
+    """State by slot, for the sessions that were opened."""
+    if not len(values):
+        return np.full(len(number), absent, np.int64)
+    return np.where(number >= 0, values[np.maximum(2 * number + side, 0)], absent)
+
+
+def _close_frames(tables: Mapping[str, Table], framing: Framing, client: Array, number: Array) -> dict[str, Array]:
+    """The first Close each way (RFC 6455 §7.1.1), and which was first."""
+    rows = framing.folds.whole["close_row"]
+    by_client = _at(rows, number, client, -1)
+    by_server = _at(rows, number, 1 - client, -1)
+    server_first = (by_server >= 0) & ((by_client < 0) | (by_server < by_client))
+    first = np.where(server_first, by_server, by_client)
+    answer = np.where(first >= 0, np.where(server_first, by_client, by_server), -1)
+    messages = tables["messages"]
+    time = messages.take("time", first)
+    return {
+        "client_close": by_client, "server_close": by_server,
+        "client_code": messages.take("close_code", by_client), "server_code": messages.take("close_code", by_server),
+        "close_message": first, "answer_message": answer,
+        "close_code": messages.take("close_code", first), "close_reason": messages.take("close_reason", first),
+        "close_by": np.where(first < 0, -1, server_first), "close_time": np.where(first >= 0, time, NO_TIME),
+        "answered_after": np.where(answer >= 0, messages.take("time", answer) - time, -1),
+    }  # fmt: skip
+
+
+def _tcp_ends(tables: Mapping[str, Table], stream: Array, client: Array) -> dict[str, Array]:
+    """The first FIN or RST, and the first of the other side."""
+    endings = tables["endings"]
+    streams = len(tables["streams"])
+    first = np.full(streams, -1, np.int64)
+    by_side = np.full((2, streams), -1, np.int64)
+    rows = np.arange(len(endings))[::-1]
+    of = endings["stream"][::-1]
+    first[of] = rows  # the last assignment wins, which is the earliest row
+    side = endings["direction"][::-1]
+    for direction in (0, 1):
+        by_side[direction, of[side == direction]] = rows[side == direction]
+    begin = first[stream]
+    who = endings.take("direction", begin).astype(np.int64)
+    other = np.where(begin >= 0, by_side[1 - who, stream], -1)
+    return {
+        "end": endings.take("kind", begin), "end_packet": endings.take("packet", begin),
+        "end_by": np.where(begin < 0, -1, who != client), "end_time": endings.take("time", begin),
+        "other_end": endings.take("kind", other), "other_end_packet": endings.take("packet", other),
+    }  # fmt: skip
+
+
+def _lost(framing: Framing, number: Array) -> Array:
+    """Sessions of which a direction lost its framing: a Close may have been missed."""
+    mode = framing.directions.whole["mode"]
+    return (_at(mode, number, np.zeros_like(number), 0) == 2) | (_at(mode, number, np.ones_like(number), 0) == 2)
+
+
+def _reported(columns: Mapping[str, Array], lost: Array) -> dict[str, Array]:
+    """What each side's API reports: the code of the first Close that it received, 1005 where that had none
+    (RFC 6455 §7.1.5), 1006 where the connection ended without one. Null while it is open, or nobody can know."""
+    reported = {}
+    ended = columns["end"] > 0
+    for side, peer in (("client", "server"), ("server", "client")):
+        row, code = columns[f"{peer}_close"], columns[f"{peer}_code"]
+        received = np.where(code >= 0, code, NO_STATUS)
+        reported[f"{side}_reported"] = np.where(row >= 0, received, np.where(ended & ~lost, ABNORMAL, -1))
+    return reported
+
+
+def _idle(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, columns: Mapping[str, Array],
+          stream: Array, client: Array, number: Array) -> dict[str, Array]:  # fmt: skip
+    """From each side's last octet to the first sign of the end: a Close frame, else TCP's end."""
+    close_time, end_time = columns["close_time"], columns["end_time"]
+    closed = columns["close_message"] >= 0
+    sign = np.where(closed, close_time, end_time)
+    known = (closed | (columns["end"] > 0)) & (sign != NO_TIME)
+    last_frame = framing.folds.whole["last_time"]
+    last_octet = assembly.segments.column("data_time")
+    opened = tables["handshakes"]["last_time"]
+    idle = {}
+    for name, side in (("client", client), ("server", 1 - client)):
+        frame = _at(last_frame, number, side, NO_TIME)
+        before_close = np.where(frame == NO_TIME, opened, frame)
+        last = np.where(closed, before_close, last_octet[2 * stream + side])
+        idle[f"{name}_idle"] = np.where(known & (number >= 0) & (last != NO_TIME), np.maximum(sign - last, 0), -1)
+    return idle

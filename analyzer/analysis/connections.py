@@ -1,0 +1,120 @@
+"""CONNECTIONS and CLOSES: everything that is known of a WebSocket session once its packets are in, on whole columns.
+
+A row for every handshake, in their order: opened, refused, unanswered, or switched to another protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.analysis.closes import close_columns
+from analyzer.analysis.frames import Framing
+from analyzer.analysis.observations import Observations
+from analyzer.analysis.remains import append_remains
+from analyzer.streams.assembly import Assembly
+from dissectors.notes import Severity
+from dissectors.schemas import NO_TIME
+from dissectors.tables import Array, Table
+
+UNANSWERED, ACCEPTED, REFUSED, OTHER = 0, 1, 2, 3
+"""Codes of `schemas.RESULTS`."""
+PONG = 10
+
+
+def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, number_of: npt.NDArray[np.int64],
+             notes: Observations) -> None:  # fmt: skip
+    """Fill CONNECTIONS and CLOSES, and append what is left unfinished. `number_of`: the framing's number of the
+    WebSocket session on a TCP connection, -1 for none."""
+    append_remains(tables, framing, assembly, number_of, notes)
+    shakes = tables["handshakes"]
+    if not len(shakes):
+        return
+    channel = shakes["channel"]
+    stream = tables["channels"]["stream"][channel]
+    client = shakes["direction"].astype(np.int64)
+    accepted = shakes["result"] == ACCEPTED
+    number = np.where(accepted, number_of[stream], -1)
+    closes = close_columns(tables, framing, assembly, stream, client, number)
+    table = tables["connections"]
+    table.append(_columns(tables, framing, assembly, channel, stream, client, number, closes))
+    tables["closes"].append({name: closes[name] for name in tables["closes"].schema.by_name})
+
+
+def _columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, channel: Array, stream: Array,
+             client: Array, number: Array, closes: Mapping[str, Array]) -> dict[str, Array]:  # fmt: skip
+    shakes, streams = tables["handshakes"], tables["streams"]
+    folds, directions = framing.folds, framing.directions
+    result = shakes["result"]
+    sides = {"client": client, "server": 1 - client}
+    columns: dict[str, Array] = {
+        "key": _keys(tables, stream), "channel": channel, "stream": stream,
+        "handshake": np.arange(len(shakes)), "client_direction": client,
+        "known_by": tables["channels"]["known_by"][channel],
+        "state": _states(result, closes), "opened": np.where(number >= 0, shakes["last_time"], NO_TIME),
+        "first_time": streams["first_time"][stream],
+        "last_time": assembly.segments.column("last_time")[stream],
+        "round_trip": _round_trips(tables)[channel], "notes": _note_counts(tables)[channel],
+    }  # fmt: skip
+    waiting = np.array([len(pings) if pings else 0 for pings in folds.pings] or [0], np.int64)
+    unseen = assembly.segments.column("missing")
+    for name, side in sides.items():
+        columns[f"{name}_address"] = np.where(side == 0, streams["address_0"][stream], streams["address_1"][stream])
+        columns[f"{name}_port"] = np.where(side == 0, streams["port_0"][stream], streams["port_1"][stream])
+        slot = 2 * number + side
+
+        def tally(values: Array, slot: Array = slot) -> Array:
+            if not len(values):
+                return np.zeros(len(slot), np.int64)
+            return np.where(number >= 0, values[np.maximum(slot, 0)], 0)
+
+        columns[f"{name}_frames"] = tally(directions.whole["frames"])
+        columns[f"{name}_messages"] = tally(folds.whole["messages"])
+        columns[f"{name}_octets"] = tally(folds.whole["octets"])
+        columns[f"{name}_inflated"] = tally(folds.whole["inflated_octets"])
+        columns[f"{name}_pings"] = tally(folds.whole["ping_count"])
+        columns[f"{name}_unanswered"] = tally(waiting)
+        columns[f"{name}_unseen"] = unseen[2 * stream + side]
+    return columns
+
+
+def _keys(tables: Mapping[str, Table], stream: Array) -> Array:
+    """The virtual offset of the first packet of the TCP connection; of the request's first packet where an earlier
+    handshake on the same TCP connection has that already."""
+    first = np.zeros(len(stream), np.bool_)
+    first[np.unique(stream, return_index=True)[1]] = True
+    keys = tables["streams"]["first_offset"][stream].copy()
+    if not first.all():
+        again = np.flatnonzero(~first)
+        keys[again] = tables["packets"].take("offset", tables["handshakes"]["first_packet"][again])
+    return keys
+
+
+def _states(result: Array, closes: Mapping[str, Array]) -> Array:
+    """Codes of `schemas.STATES`."""
+    opened = np.where(closes["close_message"] >= 0, 2, np.where(closes["end"] > 0, 3, 1))
+    return np.select([result == ACCEPTED, result == REFUSED, result == OTHER], [opened, 4, 5], 0)
+
+
+def _round_trips(tables: Mapping[str, Table]) -> Array:
+    """The median ping round trip of each channel, -1 for none."""
+    out = np.full(len(tables["channels"]), -1, np.int64)
+    messages = tables["messages"]
+    pongs = np.flatnonzero((messages["opcode"] == PONG) & (messages["answers"] >= 0))
+    if not len(pongs):
+        return out
+    trip = messages["time"][pongs] - messages["time"][messages["answers"][pongs]]
+    channel = messages["channel"][pongs]
+    order = np.lexsort((trip, channel))
+    channels, first, count = np.unique(channel[order], return_index=True, return_counts=True)
+    out[channels] = trip[order][first + (count - 1) // 2]
+    return out
+
+
+def _note_counts(tables: Mapping[str, Table]) -> Array:
+    """Observations of severity should or must, by channel."""
+    notes = tables["notes"]
+    bad = (notes["severity"] >= Severity.SHOULD) & (notes["channel"] >= 0)
+    return np.bincount(notes["channel"][bad], minlength=len(tables["channels"]))

@@ -1,0 +1,260 @@
+"""Drives the HTTP dissector over delivered spans until a connection upgrades, and fills CHANNELS, EXCHANGES, HANDSHAKES.
+
+Theory of operation. Each TCP connection stands in one of three phases. In the first its octets go to a `Dialogue`,
+span by span in the order of delivery, from the stream offset on that the dialogue wants: bodies of known length are
+skipped by comparing whole columns, so that a download costs next to nothing. In the second, after a 101 to WebSocket,
+its spans belong to the frame walk. In the third nobody wants them: it is not HTTP, or its framing is lost.
+
+A client may send frames before it has seen the 101 (RFC 6455 §4.1 forbids it, software does it). Their spans were
+delivered before anybody could know what they are; they are handed to the frame walk as if the packet that completed
+the 101 had delivered them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from analyzer.analysis.frames import Framing, Side
+from analyzer.analysis.observations import Observations
+from analyzer.analysis.sniffing import protocol_of
+from analyzer.capture.records import Source
+from analyzer.limits import Limits
+from analyzer.schemas import CHANNELS
+from analyzer.streams.assembly import Delivered
+from dissectors.http.dialogue import Dialogue, Exchange, Upgrade
+from dissectors.http.sniff import Claim, sniff
+from dissectors.schemas import EXCHANGES, HANDSHAKES, NO_TIME
+from dissectors.tables import Strings, Table
+
+HTTP, WEBSOCKET, OPAQUE = 0, 1, 2
+"""Phases."""
+DATA, GAP, END, RESET = 0, 1, 4, 5
+"""Codes of `schemas.SPAN_KINDS`."""
+BY_REQUEST, BY_RESPONSE = 1, 2
+"""Codes of `schemas.KNOWN_BY`."""
+NEVER = 2**62
+"""A stream offset that no stream reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A delivered span, as one value."""
+
+    slot: int
+    kind: int
+    offset: int
+    length: int
+    packet: int
+    at: int
+    time: int
+    mark: int
+    release: int
+
+
+@dataclass(slots=True)
+class Talk:
+    """A connection in its HTTP phase. `dialogue` is None while its first octets do not tell yet; `seen` holds the
+    pieces that may have to be looked at again."""
+
+    stream: int
+    dialogue: Dialogue | None = None
+    channel: int = -1
+    seen: list[Piece] = field(default_factory=list)
+    head: list[bytes] = field(default_factory=lambda: [b"", b""])
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """A connection that became WebSocket in this chunk; `early` are pieces that were delivered before."""
+
+    stream: int
+    number: int
+    release: int
+    early: tuple[Piece, ...]
+
+
+class Conversations:
+    """The HTTP layer of one analysis."""
+
+    def __init__(self, tables: Mapping[str, Table], strings: Strings, notes: Observations, framing: Framing,
+                 source: Source, limits: Limits) -> None:  # fmt: skip
+        self.tables = tables
+        self.strings = strings
+        self.notes = notes
+        self.framing = framing
+        self.source = source
+        self.limits = limits
+        self.phase = np.zeros(256, np.uint8)
+        self.wanted = np.zeros(512, np.int64)
+        self.number = np.full(256, -1, np.int64)
+        self.protocols: Counter[str] = Counter()
+        self.talks: dict[int, Talk] = {}
+        self.early_left_out = 0
+        self._channels: list[tuple[int, ...]] = []
+        self._exchanges: list[tuple[int, ...]] = []
+        self._handshakes: list[tuple[int, ...]] = []
+        self._upgraded: list[Upgraded] = []
+        self._first_mark = 0
+        self._packets: list[int] = []
+        self._times: list[int] = []
+        self._release: list[int] = []
+
+    def reserve(self, streams: int) -> None:
+        """Make room for so many connections."""
+        room = len(self.phase)
+        if streams > room:
+            more = max(streams, 2 * room) - room
+            self.phase = np.concatenate([self.phase, np.zeros(more, np.uint8)])
+            self.number = np.concatenate([self.number, np.full(more, -1, np.int64)])
+            self.wanted = np.concatenate([self.wanted, np.zeros(2 * more, np.int64)])
+
+    def feed(self, spans: Delivered, octets: memoryview, streams: int) -> list[Upgraded]:
+        """Take a chunk's spans in; returns the connections that became WebSocket."""
+        self.reserve(streams)
+        stream = spans.slot >> 1
+        wanted = (spans.offset + spans.length >= self.wanted[spans.slot]) | (spans.kind >= END)
+        rows = np.flatnonzero((self.phase[stream] == HTTP) & wanted)
+        if not len(rows):
+            return []
+        self._first_mark = spans.first_row
+        self._packets = spans.packet.tolist()
+        self._times = spans.time.tolist()
+        self._release = spans.release.tolist()
+        columns = (spans.slot, spans.kind, spans.offset, spans.length, spans.packet, spans.at, spans.time,
+                   rows + spans.first_row, spans.release)  # fmt: skip
+        picked = [column if len(column) == len(rows) and column.base is None else column for column in columns]
+        cells = [column[rows].tolist() if column is not columns[7] else column.tolist() for column in picked]
+        positions = spans.position[rows].tolist()
+        talks = self.talks
+        phase = self.phase
+        for position, *cell in zip(positions, *cells, strict=True):
+            piece = Piece(*cell)
+            number = piece.slot >> 1
+            if phase[number] != HTTP:
+                continue
+            talk = talks.get(number)
+            if talk is None:
+                talk = talks[number] = Talk(number)
+            self._take(talk, piece, octets, position)
+        self._append()
+        upgraded = self._upgraded
+        self._upgraded = []
+        return upgraded
+
+    def finish(self, mark: int) -> None:
+        """The capture ended."""
+        for stream in sorted(self.talks):
+            talk = self.talks[stream]
+            if talk.dialogue is None:
+                self.protocols["nothing" if not any(talk.head) else "other"] += 1
+                continue
+            self.protocols["http"] += 1
+            talk.dialogue.finish(mark)
+            self._collect(talk, talk.dialogue)
+        self.talks.clear()
+        self._append()
+
+    def _octets(self, piece: Piece, start: int, octets: memoryview, position: int) -> bytes:
+        """The octets of a piece from stream offset `start` on."""
+        skip = start - piece.offset
+        if position >= 0:
+            return bytes(octets[position + skip : position + piece.length])
+        return self.source.read(piece.at + skip, piece.length - skip)
+
+    def _take(self, talk: Talk, piece: Piece, octets: memoryview, position: int) -> None:
+        if talk.dialogue is None:
+            self._decide(talk, piece, octets, position)
+            return
+        self._feed(talk, talk.dialogue, piece, octets, position)
+
+    def _decide(self, talk: Talk, piece: Piece, octets: memoryview, position: int) -> None:
+        """Find out from its first octets whether a connection speaks HTTP, and which side is the client."""
+        side = piece.slot & 1
+        if piece.kind == DATA:
+            talk.head[side] += self._octets(piece, piece.offset, octets, position)[:4096]
+            claim = sniff(talk.head[side])
+        elif piece.kind == GAP:
+            claim = Claim.NO
+        else:
+            return
+        talk.seen.append(piece)
+        if claim is Claim.UNDECIDED and len(talk.seen) < self.limits.undecided_spans:
+            return
+        if claim is Claim.REQUEST or claim is Claim.RESPONSE:
+            client = side if claim is Claim.REQUEST else 1 - side
+            known_by = BY_REQUEST if claim is Claim.REQUEST else BY_RESPONSE
+            talk.channel = len(self.tables[CHANNELS.name]) + len(self._channels)
+            self._channels.append((0, talk.stream, client, known_by))
+            talk.dialogue = Dialogue(client)
+            seen, talk.seen = talk.seen, []
+            for earlier in seen:
+                if self.phase[talk.stream] == HTTP:
+                    here = position if earlier is piece else -1
+                    self._feed(talk, talk.dialogue, earlier, octets, here)
+            return
+        middle = self.tables["streams"].row(talk.stream)["opening"] == 0
+        self.protocols[protocol_of(talk.head[side], middle)] += 1
+        self._leave(talk, OPAQUE)
+
+    def _leave(self, talk: Talk, phase: int) -> None:
+        self.phase[talk.stream] = phase
+        self.wanted[2 * talk.stream : 2 * talk.stream + 2] = NEVER
+        self.talks.pop(talk.stream, None)
+
+    def _feed(self, talk: Talk, dialogue: Dialogue, piece: Piece, octets: memoryview, position: int) -> None:
+        side = piece.slot & 1
+        start = dialogue.wanted[side]
+        if piece.kind == DATA:
+            if piece.offset + piece.length < start:
+                return
+            start = max(start, piece.offset)
+            dialogue.feed(side, start, self._octets(piece, start, octets, position), piece.mark)
+            if len(talk.seen) < self.limits.early_spans:
+                talk.seen.append(piece)
+            else:
+                self.early_left_out += 1
+        elif piece.kind == GAP:
+            dialogue.gap(side, piece.offset, piece.length, piece.mark)
+        else:
+            dialogue.close(side, piece.mark)
+            if piece.kind == RESET:
+                dialogue.close(1 - side, piece.mark)
+        if dialogue.exchanges or dialogue.notes or dialogue.upgrade is not None:
+            self._collect(talk, dialogue)
+        self.wanted[piece.slot] = dialogue.wanted[side]
+        self.wanted[piece.slot ^ 1] = dialogue.wanted[1 - side]
+
+    def _collect(self, talk: Talk, dialogue: Dialogue) -> None:
+        """Take out of a dialogue what it has found."""
+        for observation in dialogue.notes:
+            packet, time = self._place(observation.mark)
+            self.notes.one(observation.note, talk.channel, observation.direction, observation.offset,
+                           observation.length, packet, time, observation.detail)  # fmt: skip
+        dialogue.notes.clear()
+        for exchange in dialogue.exchanges:
+            self._exchange(talk, exchange)
+            talk.seen.clear()
+        dialogue.exchanges.clear()
+        upgrade = dialogue.upgrade
+        if upgrade is not None:
+            self._upgrade(talk, upgrade)
+
+    def _place(self, mark: int) -> tuple[int, int]:
+        """Packet and time of a mark, which is a row of SPANS."""
+        at = mark - self._first_mark
+        if 0 <= at < len(self._packets):
+            return self._packets[at], self._times[at]
+        if mark < 0:
+            return -1, NO_TIME
+        packet = self.tables["spans"].row(mark)["packet"]
+        return packet, self.tables["packets"].row(packet)["time"]
+
+    def _append(self) -> None:
+        for schema, rows in ((CHANNELS, self._channels), (EXCHANGES, self._exchanges), (HANDSHAKES, self._handshakes)):
+            if rows:
+                self.tables[schema.name].append(schema.pack(rows))
+                rows.clear()

@@ -1,0 +1,136 @@
+"""Drives the two WebSocket walks over the spans of a chunk, and fills FRAMES, MESSAGES and their NOTES."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.analysis.observations import Observations
+from analyzer.limits import Limits
+from dissectors.schemas import FRAMES, MESSAGES
+from dissectors.tables import Strings, Table
+from dissectors.websocket.frame_walk import Directions, Events, FrameRows, NoteRows
+from dissectors.websocket.frame_walk import walk as walk_frames
+from dissectors.websocket.message_walk import Folds, MessageRows
+from dissectors.websocket.message_walk import walk as walk_messages
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One direction of an upgraded connection: where its frames start, and what was agreed for it."""
+
+    start: int
+    client: bool
+    deflate: bool
+    takeover: bool
+    defined: int
+    """Reserved bits that agreed extensions define; 4 is RSV1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Spans to walk, one item each, whose octets all stand in `octets` at their position."""
+
+    octets: memoryview
+    slot: npt.NDArray[np.int64]
+    kind: npt.NDArray[np.uint8]
+    offset: npt.NDArray[np.int64]
+    length: npt.NDArray[np.int64]
+    position: npt.NDArray[np.int64]
+    packet: npt.NDArray[np.int64]
+    time: npt.NDArray[np.int64]
+
+
+class Framing:
+    """The WebSocket layer of one analysis. A connection's slots are 2n and 2n + 1, by physical direction."""
+
+    def __init__(self, tables: Mapping[str, Table], strings: Strings, notes: Observations, limits: Limits) -> None:
+        self.frames = tables[FRAMES.name]
+        self.messages = tables[MESSAGES.name]
+        self.notes = notes
+        self.directions = Directions()
+        self.folds = Folds(strings, limits.inflated)
+        self.channels: list[int] = []
+        self._frame_rows = FrameRows()
+        self._events = Events()
+        self._message_rows = MessageRows()
+        self._note_rows = NoteRows()
+
+    def open(self, channel: int, sides: Sequence[Side]) -> int:
+        """A connection begins; `sides` by physical direction. Returns its number n."""
+        number = len(self.channels)
+        self.channels.append(channel)
+        self.folds.reserve(2 * number + 2)
+        for side in sides:
+            slot = self.directions.add(side.start, side.client, side.deflate, side.defined)
+            self.folds.begin(slot, side.deflate, side.takeover)
+        return number
+
+    def feed(self, runs: Sequence[Run]) -> None:
+        """Walk spans, in the order of delivery."""
+        if not self.channels:
+            return
+        self.folds.reserve(2 * len(self.channels))
+        for run in runs:
+            walk_frames(
+                self.directions, self._frame_rows, self._events, self._note_rows, run.octets,
+                run.slot.data, run.kind.data, run.offset.data, run.length.data, run.position.data,
+                run.packet.data, run.time.data,
+            )  # fmt: skip
+            walk_messages(self.folds, self._events, self._message_rows, self._note_rows, run.octets)
+            self._events.clear()
+        self._append()
+
+    def _append(self) -> None:
+        channels = np.array(self.channels, np.int32)
+        rows = self._frame_rows
+        if rows.count:
+            cell = rows.column
+            slot, first, second = cell("slot"), cell("first"), cell("second")
+            missing = cell("missing")
+            self.frames.append(
+                {
+                    "channel": channels[slot >> 1], "direction": slot & 1, "opcode": first & 15, "fin": first >> 7,
+                    "rsv": (first >> 4) & 7, "masked": second >> 7, "mask_key": cell("key"),
+                    "header_length": cell("header_length"), "payload_length": cell("length").view(np.uint64),
+                    "missing": missing, "complete": missing == 0, "offset": cell("offset"),
+                    "first_packet": cell("first_packet"), "last_packet": cell("packet"),
+                    "first_time": cell("first_time"), "time": cell("time"),
+                }  # fmt: skip
+            )
+            rows.clear()
+        messages = self._message_rows
+        if messages.count:
+            cell = messages.column
+            slot = cell("slot")
+            self.messages.append(
+                {"channel": channels[slot >> 1], "direction": slot & 1, "close_reason": cell("reason")}
+                | {name: cell(name) for name in _SAME}
+            )
+            messages.clear()
+        notes = self._note_rows
+        if notes.count:
+            cell = notes.column
+            slot = cell("slot")
+            self.notes.append(
+                cell("code"), channels[slot >> 1], slot & 1, cell("offset"), cell("length"), cell("packet"),
+                cell("time"),
+            )  # fmt: skip
+            notes.clear()
+
+    def unfinished_frames(self) -> list[dict[str, int]]:
+        """Frames that were begun and not completed, with the octets seen: for the open view at the end."""
+        state = self.directions.whole
+        begun = np.flatnonzero((state["mode"] == 1) | ((state["mode"] == 0) & (state["filled"] > 0)))
+        return [
+            {name: int(values[slot]) for name, values in state.items()} | {"slot": int(slot)}
+            for slot in begun
+            if slot < self.directions.count
+        ]
+
+
+_SAME = ("opcode", "first_frame", "last_frame", "frames", "length", "inflated", "compressed", "inflate", "utf8",
+         "complete", "close_code", "answers", "first_time", "time")  # fmt: skip

@@ -1,0 +1,201 @@
+"""The arrow as one readable function: records, packets, spans, exchanges, frames, messages, connections, closes.
+
+Nothing here depends on where chunks were cut: every layer keeps what it needs for the next chunk, and rows stand in
+the order of the packets that completed them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+
+from analyzer.analysis.connections import conclude
+from analyzer.analysis.conversations import OPAQUE, Conversations, Piece, Upgraded
+from analyzer.analysis.frames import Framing, Run
+from analyzer.analysis.observations import Observations
+from analyzer.analysis.snapshot import Snapshot, Traffic
+from analyzer.capture.records import Records, Source
+from analyzer.limits import Limits
+from analyzer.packets.addresses import AddressBook
+from analyzer.packets.decode import decode
+from analyzer.schemas import KINDS, TABLES
+from analyzer.streams.assembly import Assembly, Delivered
+from dissectors.schemas import NO_TIME
+from dissectors.tables import Array, Strings, Table
+
+GAP, END = 1, 4
+"""Codes of `schemas.SPAN_KINDS`."""
+LINK_TYPE = 8
+"""The code of `schemas.KINDS`: a link type without a decoder."""
+UNSEALED = 2
+"""Blocks at the end of a table that still keep the rows of traffic of no interest: what a stream is shows soon."""
+
+
+def analyze(source: Source, *, limits: Limits | None = None,
+            progress: Callable[[int, int], None] | None = None) -> Snapshot:  # fmt: skip
+    """Read a capture to its end. `progress` is told octets read and octets in all after every chunk."""
+    limits = limits or Limits()
+    analysis = Analysis(source, limits)
+    for records in source.chunks(limits.chunk):
+        analysis.feed(records)
+        if progress is not None:
+            progress(source.position(), source.size)
+    return analysis.finish()
+
+
+class Analysis:
+    """One analysis under way: owns the growing tables."""
+
+    def __init__(self, source: Source, limits: Limits) -> None:
+        self.source = source
+        self.limits = limits
+        self.tables = {schema.name: Table(schema) for schema in TABLES}
+        self.strings = Strings(limits.strings)
+        self.addresses = AddressBook()
+        self.notes = Observations(self.tables["notes"], self.strings, limits)
+        self.assembly = Assembly(self.tables)
+        self.framing = Framing(self.tables, self.strings, self.notes, limits)
+        self.conversations = Conversations(
+            self.tables, self.strings, self.notes, self.framing, source, limits
+        )
+        self.kinds = np.zeros(len(KINDS), np.int64)
+        self.links: Counter[int] = Counter()
+        self.cut_packets = 0
+        self.first_time = NO_TIME
+        self.last_time = NO_TIME
+        self.let_go = 0
+        self._sealed = {"packets": 0, "spans": 0}
+
+    def feed(self, records: Records) -> None:
+        """Take a chunk in."""
+        decoded = decode(records, self.addresses)
+        self._count(records, decoded.kind)
+        self.cut_packets += int(np.count_nonzero(decoded.payload_length < decoded.segment_length))
+        spans = self.assembly.feed(records, decoded)
+        self._dissect(spans, records.octets)
+        self._seal(UNSEALED)
+
+    def finish(self) -> Snapshot:
+        """The capture ended."""
+        spans = self.assembly.finish()
+        self._dissect(spans, memoryview(b""))
+        self.conversations.finish(len(self.tables["spans"]) - 1)
+        self._seal(0)
+        conclude(self.tables, self.framing, self.assembly, self.conversations.number, self.notes)
+        return self.snapshot(finished=True)
+
+    def snapshot(self, finished: bool) -> Snapshot:
+        """Everything as it stands."""
+        traffic = Traffic(
+            packets=len(self.tables["packets"]),
+            first_time=self.first_time,
+            last_time=self.last_time,
+            kinds={KINDS[kind]: int(count) for kind, count in enumerate(self.kinds) if count},
+            links=dict(self.links),
+            protocols=dict(self.conversations.protocols),
+            cut_packets=self.cut_packets,
+            unseen=int(self.assembly.segments.column("missing").sum()),
+            let_go=self.let_go,
+        )
+        tables = {name: table.freeze() for name, table in self.tables.items()}
+        return Snapshot(tables, self.strings, self.addresses, self.source, traffic, finished)
+
+    def _count(self, records: Records, kind: Array) -> None:
+        self.kinds += np.bincount(kind, minlength=len(self.kinds))
+        if self.kinds[LINK_TYPE]:
+            links, counts = np.unique(records.link[kind == LINK_TYPE], return_counts=True)
+            self.links.update(dict(zip(links.tolist(), counts.tolist(), strict=True)))
+        times = records.time[records.time != NO_TIME]
+        if len(times):
+            low, high = int(times.min()), int(times.max())
+            self.first_time = low if self.first_time == NO_TIME else min(low, self.first_time)
+            self.last_time = high if self.last_time == NO_TIME else max(high, self.last_time)
+
+    def _dissect(self, spans: Delivered, octets: memoryview) -> None:
+        if not len(spans):
+            return
+        conversations = self.conversations
+        streams = len(self.tables["streams"])
+        upgraded = conversations.feed(spans, octets, streams)
+        number = conversations.number[spans.slot >> 1]
+        ended = np.flatnonzero((number >= 0) & (spans.kind >= END))
+        rows = np.flatnonzero((number >= 0) & (spans.kind <= GAP))
+        runs = self._runs(spans, octets, rows, upgraded)
+        if runs:
+            self.framing.feed(runs)
+        for row in ended.tolist():
+            self.framing.folds.let_go(int(2 * number[row] + (spans.slot[row] & 1)))
+
+    def _runs(self, spans: Delivered, octets: memoryview, rows: Array, upgraded: list[Upgraded]) -> list[Run]:
+        """The spans of WebSocket connections as runs of one buffer each, in the order of delivery."""
+        number = self.conversations.number
+        columns = {
+            "slot": 2 * number[spans.slot[rows] >> 1] + (spans.slot[rows] & 1),
+            "kind": spans.kind[rows], "offset": spans.offset[rows], "length": spans.length[rows],
+            "position": spans.position[rows], "packet": spans.packet[rows], "time": spans.time[rows],
+        }  # fmt: skip
+        at = spans.at[rows]
+        if upgraded:
+            columns, at = _with_early(columns, at, spans.release[rows], upgraded)
+        if not len(at):
+            return []
+        elsewhere = (columns["position"] < 0) & (columns["kind"] == 0)
+        if not elsewhere.any():
+            return [Run(octets, **columns)]
+        parts = [
+            self.source.read(start, length).ljust(length, b"\0")
+            for start, length in zip(at[elsewhere].tolist(), columns["length"][elsewhere].tolist(), strict=True)
+        ]
+        lengths = columns["length"][elsewhere]
+        columns["position"][elsewhere] = np.cumsum(lengths) - lengths
+        buffers = (memoryview(b"".join(parts)), octets)
+        cuts = np.flatnonzero(np.diff(elsewhere)) + 1
+        return [
+            Run(buffers[0] if elsewhere[start] else buffers[1],
+                **{name: column[start:stop] for name, column in columns.items()})
+            for start, stop in zip([0, *cuts.tolist()], [*cuts.tolist(), len(at)], strict=True)
+        ]  # fmt: skip
+
+    def _seal(self, unsealed: int) -> None:
+        """Leave rows of no interest out of blocks that are old enough."""
+        phase = self.conversations.phase
+        for name in self._sealed:
+            table = self.tables[name]
+            for index in range(self._sealed[name], max(len(table.blocks) - unsealed, self._sealed[name])):
+                stream = table.blocks[index].columns["stream"]
+                keep = (stream >= 0) & (phase[np.maximum(stream, 0)] != OPAQUE)
+                if name == "packets":
+                    self.let_go += len(keep) - int(np.count_nonzero(keep))
+                table.thin(index, keep)
+                self._sealed[name] = index + 1
+
+
+def _with_early(columns: dict[str, Array], at: Array, release: Array,
+                upgraded: list[Upgraded]) -> tuple[dict[str, Array], Array]:  # fmt: skip
+    """Bring the spans of connections that upgraded in this chunk in, as if the packet that completed the 101 had
+    delivered what came before it."""
+    floors = np.zeros(int(columns["slot"].max(initial=0) >> 1) + 1, np.int64)
+    for upgrade in upgraded:
+        if upgrade.number < len(floors):
+            floors[upgrade.number] = upgrade.release
+    release = np.maximum(release, floors[columns["slot"] >> 1])
+    early: list[tuple[Upgraded, Piece]] = [(upgrade, piece) for upgrade in upgraded for piece in upgrade.early]
+    if early:
+        extra = {
+            "slot": [2 * upgrade.number + (piece.slot & 1) for upgrade, piece in early],
+            "kind": [piece.kind for _, piece in early], "offset": [piece.offset for _, piece in early],
+            "length": [piece.length for _, piece in early], "position": [-1] * len(early),
+            "packet": [piece.packet for _, piece in early], "time": [piece.time for _, piece in early],
+        }  # fmt: skip
+        columns = {
+            name: np.concatenate([np.array(extra[name], column.dtype), column]) for name, column in columns.items()
+        }
+        at = np.concatenate([np.array([piece.at for _, piece in early], np.int64), at])
+        release = np.concatenate([np.array([upgrade.release for upgrade, _ in early], np.int64), release])
+    order = np.argsort(release, kind="stable")
+    return {name: column[order] for name, column in columns.items()}, at[order]
+
+
+__all__ = ["Analysis", "Table", "analyze"]

@@ -1,0 +1,97 @@
+"""What is unfinished when the capture ends: frames and messages in the middle, pings and Closes without an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.analysis.frames import Framing
+from analyzer.analysis.observations import Observations
+from analyzer.streams.assembly import Assembly
+from dissectors.notes import Note
+from dissectors.schemas import FRAMES, MESSAGES, NO_TIME
+from dissectors.tables import Table
+
+BINARY, CLOSE = 2, 8
+UNKNOWN = 3
+"""The code of `schemas.VERDICTS` of UTF-8."""
+
+
+def append_remains(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
+                   number_of: npt.NDArray[np.int64], notes: Observations) -> None:  # fmt: skip
+    """Append the open frames and messages as rows that are not complete, and note what got no answer."""
+    _frames(tables, framing, notes)
+    _messages(tables, framing, notes)
+    _control(tables, framing, number_of, notes)
+    _gaps(tables, assembly, notes)
+
+
+def _frames(tables: Mapping[str, Table], framing: Framing, notes: Observations) -> None:
+    rows = []
+    for state in framing.unfinished_frames():
+        slot = state["slot"]
+        channel, direction = framing.channels[slot >> 1], slot & 1
+        seen = state["at"] - state["start"]
+        packet, time = state["first_packet"], state["first_time"]
+        notes.one(Note.FRAME_CUT, channel, direction, state["start"], seen, packet, time)
+        if state["mode"] == 0:
+            continue  # its header is cut, and says nothing yet
+        first, second = framing.directions.head[14 * slot], framing.directions.head[14 * slot + 1]
+        cells = {
+            "channel": channel, "direction": direction, "opcode": first & 15, "fin": first >> 7,
+            "rsv": first >> 4 & 7, "masked": second >> 7, "mask_key": state["key"],
+            "header_length": state["header_length"], "payload_length": state["length"] & (2**64 - 1),
+            "missing": state["missing"] + state["remaining"], "complete": 0, "offset": state["start"],
+            "first_packet": packet, "last_packet": -1, "first_time": time, "time": NO_TIME,
+        }  # fmt: skip
+        rows.append([cells[column.name] for column in FRAMES.columns])
+    tables["frames"].append(FRAMES.pack(rows))
+
+
+def _messages(tables: Mapping[str, Table], framing: Framing, notes: Observations) -> None:
+    rows = []
+    state = framing.folds.whole
+    for slot in np.flatnonzero(state["open"]).tolist():
+        channel, direction = framing.channels[slot >> 1], slot & 1
+        opcode = int(state["opcode"][slot])
+        length, first_time = int(state["length"][slot]), int(state["first_time"][slot])
+        notes.one(Note.MESSAGE_UNFINISHED, channel, direction, int(state["start"][slot]), length, time=first_time)
+        cells = {
+            "channel": channel, "direction": direction, "opcode": opcode,
+            "first_frame": int(state["first_frame"][slot]), "last_frame": -1, "frames": int(state["frames"][slot]),
+            "length": length, "inflated": -1, "compressed": int(state["compressed"][slot]),
+            "inflate": int(state["compressed"][slot]), "utf8": UNKNOWN if opcode == 1 else 0, "complete": 0,
+            "close_code": -1, "close_reason": 0, "answers": -1, "first_time": first_time, "time": NO_TIME,
+        }  # fmt: skip
+        rows.append([cells[column.name] for column in MESSAGES.columns])
+    tables["messages"].append(MESSAGES.pack(rows))
+
+
+def _control(tables: Mapping[str, Table], framing: Framing, number_of: npt.NDArray[np.int64],
+             notes: Observations) -> None:  # fmt: skip
+    folds = framing.folds
+    for slot, waiting in enumerate(folds.pings):
+        for _, offset, packet, time in waiting.values() if waiting else ():
+            notes.one(Note.PING_NOT_ANSWERED, framing.channels[slot >> 1], slot & 1, offset, 0, packet, time)
+    rows = folds.whole["close_row"][: 2 * len(framing.channels)]
+    ended = np.zeros(len(framing.channels), np.bool_)
+    numbers = number_of[tables["endings"]["stream"]]
+    ended[numbers[numbers >= 0]] = True
+    alone = np.flatnonzero((rows >= 0) & (rows.reshape(-1, 2)[:, ::-1].ravel() < 0) & np.repeat(ended, 2))
+    for slot in alone.tolist():
+        close = tables["messages"].row(int(rows[slot]))
+        notes.one(Note.CLOSE_NOT_ANSWERED, framing.channels[slot >> 1], slot & 1, -1, 0, time=close["time"])
+
+
+def _gaps(tables: Mapping[str, Table], assembly: Assembly, notes: Observations) -> None:
+    """One note a direction of a channel: how much of it the capture does not hold."""
+    missing = assembly.segments.column("missing")
+    if not missing.any():
+        return
+    streams = tables["channels"]["stream"].astype(np.int64)
+    for direction in (0, 1):
+        octets = missing[2 * streams + direction]
+        for channel in np.flatnonzero(octets).tolist():
+            notes.one(Note.TCP_GAP, channel, direction, -1, int(octets[channel]))

@@ -1,0 +1,155 @@
+"""From decoded packets to connections and delivered spans: drives the two TCP walks over whole chunks."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.capture.records import Records
+from analyzer.packets.decoded import Decoded
+from analyzer.schemas import ENDINGS, PACKETS, SPANS, STREAMS
+from analyzer.streams import flow_walk, segment_walk
+from dissectors.tables import Array, Table
+
+TCP = 0
+"""The code of `schemas.KINDS`."""
+SYN, ACK = 2, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The spans that a chunk delivered, in the order of delivery; one item each. `position` is where the octets stand
+    in the chunk, or -1 where they came in an earlier one (or are missing): then `at` finds them in the capture."""
+
+    first_row: int
+    """Row of SPANS that the first one has."""
+    slot: npt.NDArray[np.int64]
+    """2 * stream + direction."""
+    kind: npt.NDArray[np.uint8]
+    offset: npt.NDArray[np.int64]
+    length: npt.NDArray[np.int64]
+    packet: npt.NDArray[np.int64]
+    at: npt.NDArray[np.int64]
+    position: npt.NDArray[np.int64]
+    time: npt.NDArray[np.int64]
+    release: npt.NDArray[np.int64]
+    """The packet that made the delivery possible."""
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+
+class Assembly:
+    """Fills PACKETS, STREAMS, ENDINGS and SPANS."""
+
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        self.packets = tables[PACKETS.name]
+        self.streams = tables[STREAMS.name]
+        self.endings = tables[ENDINGS.name]
+        self.spans = tables[SPANS.name]
+        # odd multipliers below 2^12, see flow_walk
+        self.flows = flow_walk.Flows(secrets.randbelow(1024) * 2 + 2049, secrets.randbelow(1024) * 2 + 2049)
+        self.segments = segment_walk.Segments()
+        self.last_number = -1
+
+    def feed(self, records: Records, decoded: Decoded) -> Delivered:
+        """Take a chunk in."""
+        first = len(self.packets)
+        count = len(records)
+        tcp = np.flatnonzero(decoded.kind == TCP)
+        whole = len(tcp) == count
+
+        def of(column: Array, dtype: str) -> memoryview:
+            return np.ascontiguousarray(column if whole else column[tcp], dtype).data
+
+        stream = np.full(count, -1, np.int32)
+        direction = np.zeros(count, np.uint8)
+        tcp_stream = np.empty(len(tcp), np.int32)
+        tcp_direction = np.empty(len(tcp), np.uint8)
+        opened = np.empty(len(tcp), np.int64)
+        flags = of(decoded.flags, "u1")
+        seq = of(decoded.seq, "u4")
+        known = self.flows.count
+        self.flows.reserve(len(tcp))
+        flow_walk.walk(
+            self.flows, of(decoded.source, "i8"), of(decoded.destination, "i8"), seq, flags,
+            tcp_stream.data, tcp_direction.data, opened.data,
+        )  # fmt: skip
+        new = tcp[opened[: self.flows.count - known]]
+        stream[tcp] = tcp_stream
+        direction[tcp] = tcp_direction
+
+        spans = segment_walk.Spans()
+        segments = self.segments
+        segments.reserve(self.flows.count)
+        segments.chunk += 1
+        position = records.at + decoded.payload_at
+        segment_walk.walk(
+            segments, spans, tcp_stream.data, tcp_direction.data, seq, of(decoded.ack, "u4"), flags,
+            of(decoded.payload_length, "u4"), of(decoded.segment_length, "u4"),
+            of(records.offset + decoded.payload_at, "i8"), of(position, "i8"), of(records.time, "i8"),
+            (tcp + first).data,
+        )  # fmt: skip
+        self._append(records, decoded, stream, direction, new, first)
+        if count:
+            self.last_number = first + count - 1
+        return self._deliver(spans)
+
+    def finish(self) -> Delivered:
+        """The capture ended: deliver what is held."""
+        spans = segment_walk.Spans()
+        self.segments.chunk += 1
+        segment_walk.finish(self.segments, spans, self.last_number)
+        return self._deliver(spans)
+
+    def _append(self, records: Records, decoded: Decoded, stream: npt.NDArray[np.int32],
+                direction: npt.NDArray[np.uint8], new: npt.NDArray[np.int64], first: int) -> None:  # fmt: skip
+        self.packets.append(
+            {
+                "time": records.time, "offset": records.offset, "captured": records.captured, "wire": records.wire,
+                "kind": decoded.kind, "stream": stream, "direction": direction, "seq": decoded.seq,
+                "ack": decoded.ack, "flags": decoded.flags, "window": decoded.window,
+                "payload_at": decoded.payload_at, "payload_length": decoded.payload_length,
+                "segment_length": decoded.segment_length,
+            }  # fmt: skip
+        )
+        if len(new):
+            flags = decoded.flags[new]
+            opening = np.where(flags & SYN, np.where(flags & ACK, 2, 1), 0)
+            self.streams.append(
+                {
+                    "address_0": decoded.source[new] >> 16, "port_0": decoded.source[new] & 0xFFFF,
+                    "address_1": decoded.destination[new] >> 16, "port_1": decoded.destination[new] & 0xFFFF,
+                    "opening": opening, "first_packet": new + first, "first_offset": records.offset[new],
+                    "first_time": records.time[new],
+                }  # fmt: skip
+            )
+        endings = self.segments.endings
+        if endings:
+            packets = np.array([packet for _, _, packet in endings], np.int64)
+            slots = np.array([slot for slot, _, _ in endings], np.int64)
+            self.endings.append(
+                {
+                    "stream": slots >> 1, "direction": slots & 1, "kind": np.array([kind for _, kind, _ in endings]),
+                    "packet": packets, "time": records.time[packets - first],
+                }  # fmt: skip
+            )
+            self.segments.endings = []
+
+    def _deliver(self, spans: segment_walk.Spans) -> Delivered:
+        columns = {
+            name: spans.column(name)
+            for name in ("slot", "kind", "offset", "length", "packet", "at", "position", "time", "release")
+        }
+        slot = columns["slot"]
+        first_row = self.spans.append(
+            {
+                "stream": slot >> 1, "direction": slot & 1, "kind": columns["kind"], "offset": columns["offset"],
+                "length": columns["length"], "packet": columns["packet"], "at": columns["at"],
+            }  # fmt: skip
+        )
+        return Delivered(first_row=first_row, **columns)
