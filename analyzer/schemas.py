@@ -152,7 +152,7 @@ CLOSES = Schema(
         Column("verdict", "u1", "what happened", values=VERDICTS),
         Column("close_code", "i4", "status code of the first Close, as on the wire", null=-1, source="RFC 6455 §7.4"),
         text("close_reason", "reason of the first Close"),
-        Column("close_by", "i1", "who sent the first Close: 0 client, 1 server", null=-1, values={0: "client", 1: "server"}),
+        Column("close_by", "i1", "who sent the first Close", null=-1, values={0: "client", 1: "server"}),
         Column("close_message", "i8", "the first Close", "row of MESSAGES", null=-1),
         Column("answer_message", "i8", "the Close that answered it", "row of MESSAGES", null=-1),
         Column("answered_after", "i8", "time from the first Close to its answer", "ns", null=-1),

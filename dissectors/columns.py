@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from dissectors.tables import Array
+
 
 class Growing:
     """Rows of `NAMES`, 64-bit integers. `base` is the number that row 0 has in its table."""
 
-    NAMES = ()  # type: tuple[str, ...]
+    NAMES: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.base = 0
@@ -23,7 +25,7 @@ class Growing:
         self.room = len(self.matrix)
         self.cells = self.matrix.data
 
-    def column(self, name):  # type: ignore[no-untyped-def]
+    def column(self, name: str) -> Array:
         """One column of the rows so far, as a fresh array."""
         return self.matrix[: self.count, self.NAMES.index(name)].copy()
 

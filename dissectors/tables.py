@@ -66,8 +66,7 @@ class Schema:
             return self.empty()
         gathered = zip(*rows, strict=True)
         return {
-            column.name: np.array(values, column.dtype)
-            for column, values in zip(self.columns, gathered, strict=True)
+            column.name: np.array(values, column.dtype) for column, values in zip(self.columns, gathered, strict=True)
         }
 
 

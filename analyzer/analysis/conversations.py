@@ -1,4 +1,6 @@
-"""Drives the HTTP dissector over delivered spans until a connection upgrades, and fills CHANNELS, EXCHANGES, HANDSHAKES.
+"""Drives the HTTP dissector over delivered spans until a connection upgrades.
+
+Fills CHANNELS, EXCHANGES and HANDSHAKES.
 
 Theory of operation. Each TCP connection stands in one of three phases. In the first its octets go to a `Dialogue`,
 span by span in the order of delivery, from the stream offset on that the dialogue wants: bodies of known length are
@@ -17,16 +19,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from dissectors.http.dialogue import Dialogue
+from dissectors.http.sniff import Claim, sniff
 
-from analyzer.analysis.frames import Framing, Side
+from analyzer.analysis.frames import Framing
 from analyzer.analysis.observations import Observations
 from analyzer.analysis.sniffing import protocol_of
 from analyzer.capture.records import Source
 from analyzer.limits import Limits
 from analyzer.schemas import CHANNELS
 from analyzer.streams.assembly import Delivered
-from dissectors.http.dialogue import Dialogue, Exchange, Upgrade
-from dissectors.http.sniff import Claim, sniff
 from dissectors.schemas import EXCHANGES, HANDSHAKES, NO_TIME
 from dissectors.tables import Strings, Table
 
@@ -124,10 +126,9 @@ class Conversations:
         self._packets = spans.packet.tolist()
         self._times = spans.time.tolist()
         self._release = spans.release.tolist()
-        columns = (spans.slot, spans.kind, spans.offset, spans.length, spans.packet, spans.at, spans.time,
-                   rows + spans.first_row, spans.release)  # fmt: skip
-        picked = [column if len(column) == len(rows) and column.base is None else column for column in columns]
-        cells = [column[rows].tolist() if column is not columns[7] else column.tolist() for column in picked]
+        columns = (spans.slot, spans.kind, spans.offset, spans.length, spans.packet, spans.at, spans.time)
+        cells = [column[rows].tolist() for column in columns]
+        cells += [(rows + spans.first_row).tolist(), spans.release[rows].tolist()]
         positions = spans.position[rows].tolist()
         talks = self.talks
         phase = self.phase

@@ -16,6 +16,7 @@ from dissectors.websocket.frame_walk import Directions, Events, FrameRows, NoteR
 from dissectors.websocket.frame_walk import walk as walk_frames
 from dissectors.websocket.message_walk import Folds, MessageRows
 from dissectors.websocket.message_walk import walk as walk_messages
+from dissectors.websocket.scanner import frame_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +90,17 @@ class Framing:
         rows = self._frame_rows
         if rows.count:
             cell = rows.column
-            slot, first, second = cell("slot"), cell("first"), cell("second")
-            missing = cell("missing")
+            slot, missing = cell("slot"), cell("missing")
             self.frames.append(
-                {
-                    "channel": channels[slot >> 1], "direction": slot & 1, "opcode": first & 15, "fin": first >> 7,
-                    "rsv": (first >> 4) & 7, "masked": second >> 7, "mask_key": cell("key"),
-                    "header_length": cell("header_length"), "payload_length": cell("length").view(np.uint64),
-                    "missing": missing, "complete": missing == 0, "offset": cell("offset"),
-                    "first_packet": cell("first_packet"), "last_packet": cell("packet"),
-                    "first_time": cell("first_time"), "time": cell("time"),
+                frame_columns(rows)
+                | {
+                    "channel": channels[slot >> 1],
+                    "direction": slot & 1,
+                    "complete": missing == 0,
+                    "first_packet": cell("first_packet"),
+                    "last_packet": cell("packet"),
+                    "first_time": cell("first_time"),
+                    "time": cell("time"),
                 }  # fmt: skip
             )
             rows.clear()

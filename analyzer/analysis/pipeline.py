@@ -57,9 +57,7 @@ class Analysis:
         self.notes = Observations(self.tables["notes"], self.strings, limits)
         self.assembly = Assembly(self.tables)
         self.framing = Framing(self.tables, self.strings, self.notes, limits)
-        self.conversations = Conversations(
-            self.tables, self.strings, self.notes, self.framing, source, limits
-        )
+        self.conversations = Conversations(self.tables, self.strings, self.notes, self.framing, source, limits)
         self.kinds = np.zeros(len(KINDS), np.int64)
         self.links: Counter[int] = Counter()
         self.cut_packets = 0
@@ -100,7 +98,11 @@ class Analysis:
             let_go=self.let_go,
         )
         tables = {name: table.freeze() for name, table in self.tables.items()}
-        return Snapshot(tables, self.strings, self.addresses, self.source, traffic, finished)
+        channels = self.framing.channels
+        windows = tuple(
+            (2 * channels[slot >> 1] + (slot & 1), row, window) for slot, row, window in self.framing.folds.windows
+        )
+        return Snapshot(tables, self.strings, self.addresses, self.source, traffic, finished, windows)
 
     def _count(self, records: Records, kind: Array) -> None:
         self.kinds += np.bincount(kind, minlength=len(self.kinds))

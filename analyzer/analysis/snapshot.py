@@ -44,6 +44,9 @@ class Snapshot:
     traffic: Traffic
     finished: bool
     """The capture was read to its end."""
+    windows: tuple[tuple[int, int, bytes], ...] = ()
+    """(2 * channel + direction, row of MESSAGES, the octets inflated last before the next message): places from which
+    inflation can start in a long compressed stream."""
 
     def __getitem__(self, name: str) -> Table:
         return self.tables[name]

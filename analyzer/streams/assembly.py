@@ -110,10 +110,19 @@ class Assembly:
                 direction: npt.NDArray[np.uint8], new: npt.NDArray[np.int64], first: int) -> None:  # fmt: skip
         self.packets.append(
             {
-                "time": records.time, "offset": records.offset, "captured": records.captured, "wire": records.wire,
-                "kind": decoded.kind, "stream": stream, "direction": direction, "seq": decoded.seq,
-                "ack": decoded.ack, "flags": decoded.flags, "window": decoded.window,
-                "payload_at": decoded.payload_at, "payload_length": decoded.payload_length,
+                "time": records.time,
+                "offset": records.offset,
+                "captured": records.captured,
+                "wire": records.wire,
+                "kind": decoded.kind,
+                "stream": stream,
+                "direction": direction,
+                "seq": decoded.seq,
+                "ack": decoded.ack,
+                "flags": decoded.flags,
+                "window": decoded.window,
+                "payload_at": decoded.payload_at,
+                "payload_length": decoded.payload_length,
                 "segment_length": decoded.segment_length,
             }  # fmt: skip
         )
@@ -122,9 +131,13 @@ class Assembly:
             opening = np.where(flags & SYN, np.where(flags & ACK, 2, 1), 0)
             self.streams.append(
                 {
-                    "address_0": decoded.source[new] >> 16, "port_0": decoded.source[new] & 0xFFFF,
-                    "address_1": decoded.destination[new] >> 16, "port_1": decoded.destination[new] & 0xFFFF,
-                    "opening": opening, "first_packet": new + first, "first_offset": records.offset[new],
+                    "address_0": decoded.source[new] >> 16,
+                    "port_0": decoded.source[new] & 0xFFFF,
+                    "address_1": decoded.destination[new] >> 16,
+                    "port_1": decoded.destination[new] & 0xFFFF,
+                    "opening": opening,
+                    "first_packet": new + first,
+                    "first_offset": records.offset[new],
                     "first_time": records.time[new],
                 }  # fmt: skip
             )
@@ -134,8 +147,11 @@ class Assembly:
             slots = np.array([slot for slot, _, _ in endings], np.int64)
             self.endings.append(
                 {
-                    "stream": slots >> 1, "direction": slots & 1, "kind": np.array([kind for _, kind, _ in endings]),
-                    "packet": packets, "time": records.time[packets - first],
+                    "stream": slots >> 1,
+                    "direction": slots & 1,
+                    "kind": np.array([kind for _, kind, _ in endings]),
+                    "packet": packets,
+                    "time": records.time[packets - first],
                 }  # fmt: skip
             )
             self.segments.endings = []
@@ -148,8 +164,13 @@ class Assembly:
         slot = columns["slot"]
         first_row = self.spans.append(
             {
-                "stream": slot >> 1, "direction": slot & 1, "kind": columns["kind"], "offset": columns["offset"],
-                "length": columns["length"], "packet": columns["packet"], "at": columns["at"],
+                "stream": slot >> 1,
+                "direction": slot & 1,
+                "kind": columns["kind"],
+                "offset": columns["offset"],
+                "length": columns["length"],
+                "packet": columns["packet"],
+                "at": columns["at"],
             }  # fmt: skip
         )
         return Delivered(first_row=first_row, **columns)

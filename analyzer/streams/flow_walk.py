@@ -40,7 +40,7 @@ class Flows:
 
     def reserve(self, packets: int) -> None:
         """Make room for `packets` packets, each of which may open a connection."""
-        room = self.sender.shape[0]
+        room = len(self.sender)
         wanted = self.count + packets
         if wanted > room:
             room = max(wanted, room + room // 2)
@@ -48,7 +48,7 @@ class Flows:
             self.packets = np.resize(np.asarray(self.packets), room).data
             self.base = np.resize(np.asarray(self.base), 2 * room).data
             self.opened = np.resize(np.asarray(self.opened), 2 * room).data
-        buckets = self.stream.shape[0]
+        buckets = len(self.stream)
         if 2 * wanted > buckets:
             while 2 * wanted > buckets:
                 buckets *= 2
@@ -68,8 +68,8 @@ def bucket_of(low: int, high: int, first: int, second: int) -> int:
 
 def rehash(flows: Flows, low: memoryview, high: memoryview, stream: memoryview) -> None:
     """Enter old buckets into the table of `flows`, which is larger and empty."""
-    mask = flows.stream.shape[0] - 1
-    for old in range(stream.shape[0]):
+    mask = len(flows.stream) - 1
+    for old in range(len(stream)):
         if stream[old] < 0:
             continue
         bucket = bucket_of(low[old], high[old], flows.first, flows.second) & mask
@@ -96,8 +96,8 @@ def walk(
     `flows.reserve` must have made room.
     """
     known = flows.count
-    mask = flows.stream.shape[0] - 1
-    for packet in range(source.shape[0]):
+    mask = len(flows.stream) - 1
+    for packet in range(len(source)):
         sender = source[packet]
         low = sender
         high = destination[packet]

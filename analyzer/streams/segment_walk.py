@@ -22,6 +22,8 @@ from heapq import heappop, heappush
 
 import numpy as np
 
+from dissectors.tables import Array
+
 DATA, GAP, OVERLAP, LATE, STREAM_END, STREAM_RESET = 0, 1, 2, 3, 4, 5
 
 RST_SEEN, FIN_SEEN, FIN_DELIVERED = 2, 1, 4
@@ -67,7 +69,7 @@ class Spans:
         self.time = np.resize(np.asarray(self.time), self.room).data
         self.release = np.resize(np.asarray(self.release), self.room).data
 
-    def column(self, name):  # type: ignore[no-untyped-def]
+    def column(self, name: str) -> Array:
         """One column of the rows delivered, as an array that the next chunk does not touch."""
         whole = {
             "slot": self.slot,
@@ -108,9 +110,9 @@ class Segments:
         self.packets = np.zeros(256, np.int64).data
         self.last_packet = np.full(256, -1, np.int64).data
         self.last_time = np.zeros(256, np.int64).data
-        self.held = {}  # type: ignore[var-annotated]
-        self.lost = {}  # type: ignore[var-annotated]
-        self.endings = []  # type: ignore[var-annotated]
+        self.held: dict[int, list[tuple[int, ...]]] = {}
+        self.lost: dict[int, list[tuple[int, int]]] = {}
+        self.endings: list[tuple[int, int, int]] = []
 
     def reserve(self, streams: int) -> None:
         """Make room for so many connections."""
@@ -138,7 +140,7 @@ class Segments:
         self.last_packet = _wider(self.last_packet, self.room // 2, -1)
         self.last_time = _wider(self.last_time, self.room // 2, 0)
 
-    def column(self, name):  # type: ignore[no-untyped-def]
+    def column(self, name: str) -> Array:
         """One column of the state, as an array: per slot, or per connection."""
         whole = {
             "missing": self.missing,
@@ -153,7 +155,7 @@ class Segments:
         return np.asarray(whole)[: self.slots // 2 if name.startswith("last") else self.slots].copy()
 
 
-def _wider(old, room, fill):  # type: ignore[no-untyped-def]
+def _wider(old: memoryview, room: int, fill: int) -> memoryview:
     values = np.asarray(old)
     wide = np.full(room, fill, values.dtype)
     wide[: len(values)] = values
@@ -285,7 +287,7 @@ def walk(
 ) -> None:
     """Deliver a chunk of TCP packets. `at_of` is the virtual offset of the data, `position_of` where it stands in the
     chunk's octets, `number_of` the packet's row. FIN and RST go to `segments.endings` as (slot, kind, packet)."""
-    for packet in range(stream_of.shape[0]):
+    for packet in range(len(stream_of)):
         stream = stream_of[packet]
         slot = 2 * stream + direction_of[packet]
         other = slot ^ 1

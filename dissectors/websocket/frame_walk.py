@@ -22,6 +22,7 @@ import numpy as np
 
 from dissectors.columns import Growing
 from dissectors.notes import Note
+from dissectors.tables import Array
 
 BEGIN, END, HOLE = 1, 2, 4
 """Bits of an event: it holds the first octet of a frame, the last, or octets that are missing."""
@@ -101,14 +102,14 @@ class Directions:
         self.defined[slot] = defined
         return slot
 
-    def column(self, name):  # type: ignore[no-untyped-def]
+    def column(self, name: str) -> Array:
         """One column of the state, as an array."""
         return self.whole[name][: self.count]
 
 
-_STATE = ("at", "mode", "filled", "start", "length", "remaining", "missing", "passed", "key", "header_length", "first_packet",
-          "first_time", "wanted", "wanted_message", "closed", "client", "deflate", "defined", "frames",
-          "opaque")  # fmt: skip
+_STATE = ("at", "mode", "filled", "start", "length", "remaining", "missing", "passed", "key", "header_length",
+          "first_packet", "first_time", "wanted", "wanted_message", "closed", "client", "deflate", "defined",
+          "frames", "opaque")  # fmt: skip
 
 
 def note(notes: NoteRows, code: int, slot: int, offset: int, length: int, packet: int, time: int) -> None:
@@ -266,7 +267,7 @@ def walk(
 ) -> None:
     """Walk spans, in the order of delivery. Kind 0 is data, which stands in `octets` at its position; kind 1 is a gap;
     others are passed over. Spans of one slot must not leave offsets out, but may repeat them."""
-    for span in range(slot_of.shape[0]):
+    for span in range(len(slot_of)):
         slot = slot_of[span]
         kind = kind_of[span]
         if kind > 1:
@@ -311,7 +312,7 @@ def walk(
                 directions.opaque[slot] += length - taken
             continue
         end = position + length
-        if position < 0 or end > octets.shape[0]:
+        if position < 0 or end > len(octets):
             raise IndexError("a span is not inside the octets")
         while position < end:
             bits = 0

@@ -17,7 +17,7 @@ INVALID = -1
 
 def unmask(octets: memoryview, start: int, stop: int, key: int, phase: int, tail: int) -> bytearray:
     """The octets `start:stop` unmasked; with `tail`, followed by 00 00 FF FF (RFC 7692 §7.2.2)."""
-    if start < 0 or stop < start or stop > octets.shape[0]:
+    if start < 0 or stop < start or stop > len(octets):
         raise IndexError("not inside the octets")
     length = stop - start
     out = bytearray(length + 4) if tail else bytearray(length)
@@ -46,7 +46,7 @@ def unmask(octets: memoryview, start: int, stop: int, key: int, phase: int, tail
 
 def utf8(octets: memoryview, start: int, stop: int, key: int, phase: int, state: int) -> int:
     """The UTF-8 state after the octets `start:stop`, unmasked on the fly."""
-    if start < 0 or stop < start or stop > octets.shape[0]:
+    if start < 0 or stop < start or stop > len(octets):
         raise IndexError("not inside the octets")
     if state < 0:
         return -1

@@ -26,7 +26,7 @@ import numpy as np
 from dissectors.columns import Growing
 from dissectors.notes import Note
 from dissectors.schemas import NO_TIME
-from dissectors.tables import Strings
+from dissectors.tables import Array, Strings
 from dissectors.websocket.frame_walk import Events, NoteRows, note
 from dissectors.websocket.masking import unmask, utf8
 
@@ -119,14 +119,15 @@ class Folds:
         self.inflaters[slot] = None
         self.recent[slot] = None
 
-    def column(self, name):  # type: ignore[no-untyped-def]
+    def column(self, name: str) -> Array:
         """One column of the state, as an array."""
         return self.whole[name]
 
 
 _STATE = ("open", "opcode", "compressed", "frames", "length", "inflated", "inflate", "text", "missing", "first_frame",
           "first_time", "start", "takeover", "deflate", "lost", "control_missing", "control_time", "close_row",
-          "recent_length", "messages", "octets", "inflated_octets", "since", "ping_count", "fresh", "last_time")  # fmt: skip
+          "recent_length", "messages", "octets", "inflated_octets", "since", "ping_count", "fresh",
+          "last_time")  # fmt: skip
 
 
 def keep(folds: Folds, slot: int, out: bytes) -> None:
@@ -182,7 +183,7 @@ def inflate(folds: Folds, slot: int, data: Any) -> None:
         if out:
             folds.inflated[slot] += len(out)
             if folds.opcode[slot] == 1:
-                folds.text[slot] = utf8(out, 0, len(out), 0, 0, folds.text[slot])
+                folds.text[slot] = utf8(memoryview(out), 0, len(out), 0, 0, folds.text[slot])
             if folds.takeover[slot]:
                 keep(folds, slot, out)
             if folds.inflated[slot] > folds.limit:
@@ -319,7 +320,7 @@ def close_payload(folds: Folds, notes: NoteRows, slot: int, payload: Any, offset
     reason = bytes(payload[2:])
     if not reason:
         return code, 0
-    if utf8(reason, 0, len(reason), 0, 0, 0) != 0:
+    if utf8(memoryview(reason), 0, len(reason), 0, 0, 0) != 0:
         note(notes, Note.CLOSE_REASON_NOT_UTF8, slot, offset, len(payload), packet, time)
     return code, folds.strings.intern(reason.decode("utf-8", "replace"))
 

@@ -1,0 +1,259 @@
+"""The way back from a row to its octets: fetched from the capture, unmasked and inflated when somebody looks.
+
+Theory of operation. A channel's direction is found in SPANS: the rows of its stream and direction, in stream order,
+say where in the capture each piece stands. An index of SPANS by slot is built once. What the capture does not hold
+reads as nothing, and the result says so.
+
+A compressed message with context takeover needs the 32 KiB that were inflated before it. Messages are usually read one
+after the other, so the inflater of each direction is kept at the message that it has reached; a message further back
+starts again from the front, or from the nearest window that the analysis kept.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.analysis.snapshot import Snapshot
+from dissectors.websocket.masking import unmask
+
+DATA, GAP = 0, 1
+CLOSE = 8
+WINDOW = 1 << 15
+TAIL = b"\0\0\xff\xff"
+LOOK = 64 << 20
+"""Octets of one message that a look returns unless the caller asks for more: the largest default of any server is
+100 MiB (ws), the usual one 1 MiB (websockets)."""
+CACHE = 32 << 20
+"""Octets of inflated messages kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A message's octets, unmasked and inflated. `whole` is false where some are missing or left out; `why` says it."""
+
+    octets: bytes
+    whole: bool
+    why: str = ""
+
+
+class Contents:
+    """Octets of one snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._inflaters: dict[int, tuple[int, Any, bytes]] = {}
+        self._cache: OrderedDict[int, Payload] = OrderedDict()
+        self._held = 0
+
+    @cached_property
+    def _spans(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Slot of every span, and the order that sorts spans by slot and offset; the first copy of octets is kept."""
+        spans = self.snapshot["spans"]
+        slot = spans["stream"].astype(np.int64) * 2 + spans["direction"]
+        order = np.lexsort((spans["offset"], slot))
+        order = order[spans["kind"][order] == DATA]
+        return slot[order], spans["offset"][order], order
+
+    def pieces(self, channel: int, direction: int, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """(stream offset, virtual offset, length) of what the capture holds of the range, in stream order."""
+        stream = int(self.snapshot["channels"]["stream"][channel])
+        slots, offsets, order = self._spans
+        slot = 2 * stream + direction
+        low, high = np.searchsorted(slots, [slot, slot + 1])
+        first = low + max(int(np.searchsorted(offsets[low:high], start, side="right")) - 1, 0)
+        spans = self.snapshot["spans"]
+        lengths, ats = spans["length"], spans["at"]
+        for index in range(first, int(high)):
+            offset = int(offsets[index])
+            if offset >= stop:
+                return
+            length = int(lengths[order[index]])
+            skip = max(start - offset, 0)
+            if skip < length:
+                yield offset + skip, int(ats[order[index]]) + skip, min(length, stop - offset) - skip
+
+    def octets(self, channel: int, direction: int, start: int, stop: int) -> tuple[bytes, bool]:
+        """The octets of a range of a channel's direction; False where some are missing, which are left out as zeros."""
+        out = bytearray()
+        for offset, at, length in self.pieces(channel, direction, start, stop):
+            out += bytes(offset - start - len(out))
+            out += self.snapshot.source.read(at, length)
+        whole = len(out) == stop - start
+        return bytes(out), whole and not self._has_gap(channel, direction, start, stop)
+
+    def _has_gap(self, channel: int, direction: int, start: int, stop: int) -> bool:
+        covered = sum(length for _, _, length in self.pieces(channel, direction, start, stop))
+        return covered < stop - start
+
+    def frame_wire(self, row: int, limit: int | None = None) -> bytes:
+        """A frame's octets as they crossed the wire, header first."""
+        frame = self.snapshot["frames"].row(row)
+        seen = frame["payload_length"] - frame["missing"]
+        length = min(seen, LOOK if limit is None else limit)
+        stop = frame["offset"] + frame["header_length"] + length
+        return self.octets(frame["channel"], frame["direction"], frame["offset"], stop)[0]
+
+    def frame_payload(self, row: int, limit: int | None = None) -> bytes:
+        """A frame's payload, unmasked, not inflated; at most `limit` octets."""
+        return self._payload(row, limit)[0]
+
+    def _payload(self, row: int, limit: int | None) -> tuple[bytes, bool]:
+        frame = self.snapshot["frames"].row(row)
+        start = frame["offset"] + frame["header_length"]
+        length = min(frame["payload_length"], LOOK if limit is None else limit)
+        octets, whole = self.octets(frame["channel"], frame["direction"], start, start + length)
+        if frame["mask_key"]:
+            octets = bytes(unmask(memoryview(octets), 0, len(octets), frame["mask_key"], 0, False))
+        return octets, whole and length == frame["payload_length"]
+
+    def message_payload(self, row: int, limit: int | None = None) -> Payload:
+        """A message's payload: fragments joined, unmasked and inflated; at most `limit` octets (`LOOK` unless said)."""
+        bound = LOOK if limit is None else limit
+        message = self.snapshot["messages"].row(row)
+        if not message["compressed"]:
+            octets, whole = self._joined(message, bound)
+            return Payload(octets, whole, "" if whole else "octets are missing or left out")
+        payload = self._cached(row, message)
+        if len(payload.octets) > bound:
+            return Payload(payload.octets[:bound], False, "cut at the limit")
+        return payload
+
+    def _joined(self, message: dict[str, int], bound: int) -> tuple[bytes, bool]:
+        """The wire payload of all fragments, unmasked."""
+        out = bytearray()
+        whole = message["complete"] == 1
+        for row in self._fragments(message):
+            octets, seen = self._payload(row, bound - len(out))
+            out += octets
+            whole = whole and seen
+        return bytes(out), whole
+
+    def _fragments(self, message: dict[str, int]) -> Iterator[int]:
+        """Rows of FRAMES: the data frames of the direction from the first to the last."""
+        first, last = message["first_frame"], message["last_frame"]
+        if first < 0:
+            return
+        if message["frames"] == 1 or first == last:
+            yield first
+            return
+        frames = self.snapshot["frames"]
+        rows = frames.rows()
+        low = int(np.searchsorted(rows, first))
+        high = int(np.searchsorted(rows, last, side="right")) if last >= 0 else len(rows)
+        pick = slice(low, high)
+        mine = (
+            (frames["channel"][pick] == message["channel"])
+            & (frames["direction"][pick] == message["direction"])
+            & (frames["opcode"][pick] < CLOSE)
+        )
+        yield from rows[pick][mine][: message["frames"]].tolist()
+
+    def _cached(self, row: int, message: dict[str, int]) -> Payload:
+        if row in self._cache:
+            self._cache.move_to_end(row)
+            return self._cache[row]
+        payload = self._inflate(row, message)
+        self._cache[row] = payload
+        self._held += len(payload.octets)
+        while self._held > CACHE and len(self._cache) > 1:
+            self._held -= len(self._cache.popitem(last=False)[1].octets)
+        return payload
+
+    @cached_property
+    def _compressed(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Slots and rows of all compressed messages, sorted by slot, then by row."""
+        messages = self.snapshot["messages"]
+        rows = np.flatnonzero(messages["compressed"])
+        slot = messages["channel"][rows].astype(np.int64) * 2 + messages["direction"][rows]
+        order = np.lexsort((rows, slot))
+        return slot[order], rows[order]
+
+    def _takeover(self, message: dict[str, int]) -> bool:
+        shakes = self.snapshot["handshakes"]
+        row = int(np.flatnonzero((shakes["channel"] == message["channel"]) & (shakes["deflate"] == 1))[-1])
+        shake = shakes.row(row)
+        return bool(shake["client_takeover" if message["direction"] == shake["direction"] else "server_takeover"])
+
+    def _inflate(self, row: int, message: dict[str, int]) -> Payload:
+        if not self._takeover(message):
+            return self._one(message, _Inflater(b""))
+        slot = 2 * message["channel"] + message["direction"]
+        slots, rows = self._compressed
+        low, high = np.searchsorted(slots, [slot, slot + 1])
+        mine = rows[low:high]
+        target = int(np.searchsorted(mine, row))
+        at, inflater, lost = self._resume(slot, mine, target)
+        payload = Payload(b"", False, "")
+        for index in range(at, target + 1):
+            earlier = self.snapshot["messages"].row(int(mine[index]))
+            if lost:
+                payload = Payload(b"", False, "an earlier part of the compression context is missing")
+                break
+            payload = self._one(earlier, inflater)
+            lost = "" if payload.whole or payload.why == "cut at the limit" else payload.why
+        self._inflaters[slot] = (target + 1, inflater, lost)
+        return payload
+
+    def _resume(self, slot: int, mine: npt.NDArray[np.int64], target: int) -> tuple[int, _Inflater, Any]:
+        """The message to start at, an inflater that stands there, and why the context is lost, if it is."""
+        at, inflater, lost = self._inflaters.get(slot, (0, None, ""))
+        if inflater is None or at > target:
+            at, inflater, lost = 0, _Inflater(b""), ""
+        for kept_slot, row, window in self.snapshot.windows:
+            if kept_slot == slot:
+                behind = int(np.searchsorted(mine, row)) + 1
+                if at < behind <= target:
+                    at, inflater, lost = behind, _Inflater(window), ""
+        return at, inflater, lost
+
+    def _one(self, message: dict[str, int], inflater: _Inflater) -> Payload:
+        octets, whole = self._joined(message, max(LOOK, message["length"]))
+        if not whole:
+            return Payload(b"", False, "octets are missing from the capture")
+        out, why = inflater.message(octets, LOOK)
+        return Payload(out, not why, why)
+
+
+class _Inflater:
+    """One direction's inflater: message after message, restarted after final blocks (RFC 7692 §7.2.3.4)."""
+
+    def __init__(self, window: bytes) -> None:
+        self._start(window)
+        self.recent = window
+
+    def _start(self, window: bytes) -> None:
+        self.zlib = zlib.decompressobj(-15, zdict=window) if window else zlib.decompressobj(-15)
+        self.fresh = bool(window)
+
+    def message(self, octets: bytes, limit: int) -> tuple[bytes, str]:
+        """What a message inflates to, at most `limit` octets of it, and what is wrong with it."""
+        if not octets:
+            return b"", ""
+        out = bytearray()
+        left_out = False
+        data = octets + TAIL
+        try:
+            while data:
+                piece = self.zlib.decompress(data, 1 << 20)
+                self.recent = (self.recent + piece)[-WINDOW:]
+                if len(out) < limit:
+                    out += piece
+                else:
+                    left_out = left_out or bool(piece)
+                data = self.zlib.unconsumed_tail
+                if self.zlib.eof:
+                    data = self.zlib.unused_data
+                    self._start(self.recent)
+                    if data == TAIL:
+                        break
+        except zlib.error as error:
+            return bytes(out), f"does not inflate: {error}"
+        return bytes(out[:limit]), "cut at the limit" if left_out or len(out) > limit else ""
