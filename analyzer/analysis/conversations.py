@@ -19,16 +19,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from dissectors.http.dialogue import Dialogue
-from dissectors.http.sniff import Claim, sniff
 
-from analyzer.analysis.frames import Framing
+from analyzer.analysis.frames import Framing, Side
 from analyzer.analysis.observations import Observations
 from analyzer.analysis.sniffing import protocol_of
 from analyzer.capture.records import Source
 from analyzer.limits import Limits
 from analyzer.schemas import CHANNELS
 from analyzer.streams.assembly import Delivered
+from dissectors.http.dialogue import LONG_POLL, PLAIN, Dialogue, Exchange, Upgrade
+from dissectors.http.sniff import Claim, sniff
+from dissectors.http.upgrade import ACCEPTED
 from dissectors.schemas import EXCHANGES, HANDSHAKES, NO_TIME
 from dissectors.tables import Strings, Table
 
@@ -40,6 +41,8 @@ BY_REQUEST, BY_RESPONSE = 1, 2
 """Codes of `schemas.KNOWN_BY`."""
 NEVER = 2**62
 """A stream offset that no stream reaches."""
+LONG = 1_000_000_000
+"""ns. A response that lets its client wait this long is taken for a long poll: a guess, shown as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +224,9 @@ class Conversations:
         elif piece.kind == GAP:
             dialogue.gap(side, piece.offset, piece.length, piece.mark)
         else:
-            dialogue.close(side, piece.mark)
+            dialogue.close(side, piece.offset, piece.mark)
             if piece.kind == RESET:
-                dialogue.close(1 - side, piece.mark)
+                dialogue.close(1 - side, dialogue.wanted[1 - side], piece.mark)
         if dialogue.exchanges or dialogue.notes or dialogue.upgrade is not None:
             self._collect(talk, dialogue)
         self.wanted[piece.slot] = dialogue.wanted[side]
@@ -236,13 +239,78 @@ class Conversations:
             self.notes.one(observation.note, talk.channel, observation.direction, observation.offset,
                            observation.length, packet, time, observation.detail)  # fmt: skip
         dialogue.notes.clear()
+        upgrade = dialogue.upgrade
         for exchange in dialogue.exchanges:
             self._exchange(talk, exchange)
-            talk.seen.clear()
+            if upgrade is None:
+                talk.seen.clear()
         dialogue.exchanges.clear()
-        upgrade = dialogue.upgrade
         if upgrade is not None:
             self._upgrade(talk, upgrade)
+
+    def _exchange(self, talk: Talk, exchange: Exchange) -> None:
+        """Append an exchange, and its handshake if it is one."""
+        intern = self.strings.intern
+        request_packet, request_time = self._place(exchange.request_mark)
+        response_packet, response_time = self._place(exchange.response_mark)
+        last_packet, last_time = self._place(exchange.last_mark)
+        style = exchange.style
+        if style == PLAIN and NO_TIME not in (request_time, response_time) and response_time - request_time >= LONG:
+            style = LONG_POLL
+        row = len(self.tables[EXCHANGES.name]) + len(self._exchanges)
+        self._exchanges.append(
+            (
+                talk.channel, exchange.direction, style, intern(exchange.method), intern(exchange.target),
+                intern(exchange.host), intern(exchange.user_agent), exchange.status, intern(exchange.reason),
+                intern(exchange.server), exchange.interim, exchange.request_offset, exchange.request_head,
+                exchange.request_body, exchange.response_offset, exchange.response_head, exchange.response_body,
+                exchange.complete, request_packet, response_packet, last_packet, request_time, response_time,
+                last_time,
+            )  # fmt: skip
+        )
+        shake = exchange.handshake
+        if shake is None:
+            return
+        accepted = shake.result == ACCEPTED
+        client_start = exchange.request_offset + exchange.request_head + max(exchange.request_body, 0)
+        server_start = exchange.response_offset + exchange.response_head
+        deflate = shake.deflate
+        self._handshakes.append(
+            (
+                talk.channel, exchange.direction, row, shake.result, shake.status, intern(shake.refusal),
+                intern(shake.host), intern(shake.target), intern(shake.origin), intern(shake.user_agent),
+                intern(shake.server), intern(shake.key), intern(shake.accept), shake.accept_verdict, shake.version,
+                intern(shake.protocol), intern(shake.subprotocols), intern(shake.subprotocol),
+                intern(shake.extensions_offered), intern(shake.extensions), deflate.agreed, deflate.client_takeover,
+                deflate.server_takeover, deflate.client_window_bits, deflate.server_window_bits,
+                client_start if accepted else -1, server_start if accepted else -1,
+                request_packet, last_packet, request_time, last_time,
+            )  # fmt: skip
+        )
+
+    def _upgrade(self, talk: Talk, upgrade: Upgrade) -> None:
+        """The connection left HTTP."""
+        shake = upgrade.handshake
+        self.protocols["http"] += 1
+        if shake is None or shake.result != ACCEPTED or talk.dialogue is None:
+            self._leave(talk, OPAQUE)
+            return
+        deflate, client = shake.deflate, talk.dialogue.client
+        sides = [
+            Side(upgrade.starts[side], side == client, deflate.agreed,
+                 deflate.client_takeover if side == client else deflate.server_takeover, shake.defined)
+            for side in (0, 1)
+        ]  # fmt: skip
+        number = self.framing.open(talk.channel, sides)
+        self.number[talk.stream] = number
+        early = tuple(
+            piece
+            for piece in talk.seen
+            if piece.mark < self._first_mark and piece.offset + piece.length > upgrade.starts[piece.slot & 1]
+        )
+        release = self._release[upgrade.mark - self._first_mark] if upgrade.mark >= self._first_mark else -1
+        self._upgraded.append(Upgraded(talk.stream, number, release, early))
+        self._leave(talk, WEBSOCKET)
 
     def _place(self, mark: int) -> tuple[int, int]:
         """Packet and time of a mark, which is a row of SPANS."""
