@@ -88,7 +88,10 @@ def _tcp_ends(tables: Mapping[str, Table], stream: Array, client: Array) -> dict
 def _lost(framing: Framing, number: Array) -> Array:
     """Sessions of which a direction lost its framing: a Close may have been missed."""
     mode = framing.directions.whole["mode"]
-    return (_at(mode, number, np.zeros_like(number), 0) == 2) | (_at(mode, number, np.ones_like(number), 0) == 2)
+    first = _at(mode, number, np.zeros_like(number), 0) == 2
+    second = _at(mode, number, np.ones_like(number), 0) == 2
+    lost: Array = np.logical_or(first, second)
+    return lost
 
 
 def _reported(columns: Mapping[str, Array], lost: Array) -> dict[str, Array]:

@@ -260,13 +260,31 @@ class Conversations:
         row = len(self.tables[EXCHANGES.name]) + len(self._exchanges)
         self._exchanges.append(
             (
-                talk.channel, exchange.direction, style, intern(exchange.method), intern(exchange.target),
-                intern(exchange.host), intern(exchange.user_agent), exchange.status, intern(exchange.reason),
-                intern(exchange.server), exchange.interim, exchange.request_offset, exchange.request_head,
-                exchange.request_body, exchange.response_offset, exchange.response_head, exchange.response_body,
-                exchange.complete, request_packet, response_packet, last_packet, request_time, response_time,
+                talk.channel,
+                exchange.direction,
+                style,
+                intern(exchange.method),
+                intern(exchange.target),
+                intern(exchange.host),
+                intern(exchange.user_agent),
+                exchange.status,
+                intern(exchange.reason),
+                intern(exchange.server),
+                exchange.interim,
+                exchange.request_offset,
+                exchange.request_head,
+                exchange.request_body,
+                exchange.response_offset,
+                exchange.response_head,
+                exchange.response_body,
+                exchange.complete,
+                request_packet,
+                response_packet,
+                last_packet,
+                request_time,
+                response_time,
                 last_time,
-            )  # fmt: skip
+            )
         )
         shake = exchange.handshake
         if shake is None:
@@ -277,15 +295,38 @@ class Conversations:
         deflate = shake.deflate
         self._handshakes.append(
             (
-                talk.channel, exchange.direction, row, shake.result, shake.status, intern(shake.refusal),
-                intern(shake.host), intern(shake.target), intern(shake.origin), intern(shake.user_agent),
-                intern(shake.server), intern(shake.key), intern(shake.accept), shake.accept_verdict, shake.version,
-                intern(shake.protocol), intern(shake.subprotocols), intern(shake.subprotocol),
-                intern(shake.extensions_offered), intern(shake.extensions), deflate.agreed, deflate.client_takeover,
-                deflate.server_takeover, deflate.client_window_bits, deflate.server_window_bits,
-                client_start if accepted else -1, server_start if accepted else -1,
-                request_packet, last_packet, request_time, last_time,
-            )  # fmt: skip
+                talk.channel,
+                exchange.direction,
+                row,
+                shake.result,
+                shake.status,
+                intern(shake.refusal),
+                intern(shake.host),
+                intern(shake.target),
+                intern(shake.origin),
+                intern(shake.user_agent),
+                intern(shake.server),
+                intern(shake.key),
+                intern(shake.accept),
+                shake.accept_verdict,
+                shake.version,
+                intern(shake.protocol),
+                intern(shake.subprotocols),
+                intern(shake.subprotocol),
+                intern(shake.extensions_offered),
+                intern(shake.extensions),
+                deflate.agreed,
+                deflate.client_takeover,
+                deflate.server_takeover,
+                deflate.client_window_bits,
+                deflate.server_window_bits,
+                client_start if accepted else -1,
+                server_start if accepted else -1,
+                request_packet,
+                last_packet,
+                request_time,
+                last_time,
+            )
         )
 
     def _upgrade(self, talk: Talk, upgrade: Upgrade) -> None:

@@ -101,7 +101,7 @@ class Framing:
                     "last_packet": cell("packet"),
                     "first_time": cell("first_time"),
                     "time": cell("time"),
-                }  # fmt: skip
+                }
             )
             rows.clear()
         messages = self._message_rows

@@ -102,7 +102,9 @@ class CaptureFile:
                 yield self._records(view, at, found)
             self._at = at + found.stopped
             if found.problem:
-                self.problems.append(f"{self.name}: {found.problem} at octet {at + found.stopped}: nothing after it is read")
+                self.problems.append(
+                    f"{self.name}: {found.problem} at octet {at + found.stopped}: nothing after it is read"
+                )
                 return
             if count < len(buffer):
                 if found.stopped < count:

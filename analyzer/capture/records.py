@@ -45,16 +45,25 @@ class Comment:
 class Source(Protocol):
     """An open capture: one file, or several read as one."""
 
-    names: tuple[str, ...]
-    """The files, in the order in which they are read."""
-    size: int
-    """Octets in all (after expansion, once known), for progress."""
-    problems: list[str]
-    """What could not be read, one line each, in the order of discovery."""
-    comments: list[Comment]
-    """Comments met so far."""
-    dropped: int | None
-    """Packets that the capture file itself reports as dropped, if it reports any figure."""
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files, in the order in which they are read."""
+
+    @property
+    def size(self) -> int:
+        """Octets of the input in all, for progress; 0 where nobody knows."""
+
+    @property
+    def problems(self) -> list[str]:
+        """What could not be read, one line each, in the order of discovery."""
+
+    @property
+    def comments(self) -> list[Comment]:
+        """Comments met so far."""
+
+    @property
+    def dropped(self) -> int | None:
+        """Packets that the capture file itself reports as dropped, if it reports any figure."""
 
     def chunks(self, size: int) -> Iterator[Records]:
         """Records in the order of the capture, about `size` octets at a time. Never raises on octets."""

@@ -1,9 +1,9 @@
 """Decodes records to TCP header columns: link layer, IPv4 or IPv6, TCP.
 
 Theory of operation. Each step works on the rows that reached it, and gathers each header once, as a structured array.
-A row that a step does not understand gets its kind and drops out; a row whose header is cut off is malformed. Nothing is
-read behind a record's end. Rows that need more than columns can do (SNAP, more than `TAGS` VLAN tags, long chains of
-IPv6 extension headers) go one by one through `fallback`.
+A row that a step does not understand gets its kind and drops out; a row whose header is cut off is malformed.
+Nothing is read behind a record's end. Rows that need more than columns can do (SNAP, more than `TAGS` VLAN tags,
+long chains of IPv6 extension headers) go one by one through `fallback`.
 """
 
 from __future__ import annotations
@@ -155,7 +155,8 @@ def _ipv6(rows: _Rows, octets: Octets, book: AddressBook, mine: Array, at: Array
         source = _intern(header["source"][pick], book)
         destination = _intern(header["destination"][pick], book)
         _tcp(rows, octets, mine[pick], at[pick], transport[pick], stop[pick], end[pick], source, destination)
-    return mine[long]
+    alone: Array = mine[long]
+    return alone
 
 
 def _chain(octets: Octets, following: Array, at: Array, end: Array) -> tuple[Array, Array, Array, Array]:

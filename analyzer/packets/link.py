@@ -28,7 +28,8 @@ class Octets:
         """16-bit numbers in network order; -1 where the record ends before."""
         inside = at + 2 <= end
         if inside.all():
-            return (self.array[at].astype(np.int32) << 8) | self.array[at + 1]
+            whole: Array = (self.array[at].astype(np.int32) << 8) | self.array[at + 1]
+            return whole
         safe = np.where(inside, at, 0)
         if not len(self.array):
             return np.full(len(at), -1, np.int32)

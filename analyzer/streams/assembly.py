@@ -124,7 +124,7 @@ class Assembly:
                 "payload_at": decoded.payload_at,
                 "payload_length": decoded.payload_length,
                 "segment_length": decoded.segment_length,
-            }  # fmt: skip
+            }
         )
         if len(new):
             flags = decoded.flags[new]
@@ -139,7 +139,7 @@ class Assembly:
                     "first_packet": new + first,
                     "first_offset": records.offset[new],
                     "first_time": records.time[new],
-                }  # fmt: skip
+                }
             )
         endings = self.segments.endings
         if endings:
@@ -152,7 +152,7 @@ class Assembly:
                     "kind": np.array([kind for _, kind, _ in endings]),
                     "packet": packets,
                     "time": records.time[packets - first],
-                }  # fmt: skip
+                }
             )
             self.segments.endings = []
 
@@ -171,6 +171,6 @@ class Assembly:
                 "length": columns["length"],
                 "packet": columns["packet"],
                 "at": columns["at"],
-            }  # fmt: skip
+            }
         )
         return Delivered(first_row=first_row, **columns)

@@ -310,7 +310,9 @@ class Dialogue:
     def _framing(self, direction: int, head: Head, asked: _Asked, mark: int, size: int, chunked: bool) -> None:
         """How long the content is (RFC 9112 §6.3); chunked overrides Content-Length."""
         if size == -2 and not chunked:
-            self._note(Note.HTTP_MALFORMED, direction, self._start[direction], 0, mark, "Content-Length is not a number")
+            self._note(
+                Note.HTTP_MALFORMED, direction, self._start[direction], 0, mark, "Content-Length is not a number"
+            )
             self._lose(direction)
             return
         self._count(direction, asked, 0)

@@ -30,7 +30,7 @@ def sniff(octets: bytes) -> Claim:
         return Claim.RESPONSE
     if len(octets) < 7 and b"HTTP/1."[: len(octets)] == octets:
         return Claim.UNDECIDED
-    method, space, rest = octets[: LONGEST_METHOD + 1].partition(b" ")
+    method, space, _ = octets[: LONGEST_METHOD + 1].partition(b" ")
     if not space:
         fits = len(octets) <= LONGEST_METHOD and _is_method(octets)
         return Claim.UNDECIDED if fits else Claim.NO

@@ -160,9 +160,8 @@ def _judge_subprotocol(head: Head, chosen: str, findings: list[Finding]) -> None
     if "," in chosen:
         findings.append((Note.SUBPROTOCOL_SEVERAL, SERVER, chosen))
     offered = {token.strip() for token in head.get("sec-websocket-protocol").split(",")}
-    for token in chosen.split(","):
-        if token.strip() not in offered:
-            findings.append((Note.SUBPROTOCOL_NOT_OFFERED, SERVER, token.strip()))
+    tokens = [token.strip() for token in chosen.split(",")]
+    findings += [(Note.SUBPROTOCOL_NOT_OFFERED, SERVER, token) for token in tokens if token not in offered]
 
 
 def _judge_extensions(head: Head, agreed: str, findings: list[Finding]) -> tuple[Deflate, int]:

@@ -1,0 +1,66 @@
+"""What needs no capture: version, samples, the filter language, the schema of JSON Lines."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
+
+from analyzer.cli.help import TABLES
+from analyzer.cli.samples import names, stories
+
+WALKS = (
+    "analyzer.capture.walk", "analyzer.streams.flow_walk", "analyzer.streams.segment_walk", "dissectors.columns",
+    "dissectors.websocket.frame_walk", "dissectors.websocket.masking", "dissectors.websocket.message_walk",
+)  # fmt: skip
+"""The hot modules, which are compiled where the package was built with a C compiler."""
+
+
+def version() -> str:
+    """Version, and which walks are compiled."""
+    plain = [name for name in WALKS if str(import_module(name).__file__).endswith(".py")]
+    if not plain:
+        state = "walks compiled"
+    elif len(plain) == len(WALKS):
+        state = "walks not compiled (no C compiler when it was installed): everything works, slower"
+    else:
+        state = f"walks partly compiled; not: {', '.join(plain)}"
+    try:
+        number = version_of("framescope")
+    except PackageNotFoundError:
+        number = "(not installed)"
+    return f"framescope {number}, {state}"
+
+
+def samples(_: object = None) -> str:
+    """The bundled captures with their stories."""
+    told = stories()
+    lines = [f"sample:{name:<22} {told.get(name, '')}".rstrip() for name in names()]
+    return "\n".join([*lines, "", "open one anywhere: framescope summary sample:tour", ""])
+
+
+def filters(_: object = None) -> str:
+    """The filter language, and the fields of each table."""
+    from analyzer.query import language
+    from analyzer.query.fields import ALIASES
+    from analyzer.views import fields_of
+
+    lines = [str(language.__doc__), "operators: == != < <= > >= contains in {a, b..c} ~ /regex/i and or not ( )", ""]
+    for table in TABLES:
+        lines.append(f"{table}:")
+        for field in sorted(fields_of(table).values(), key=lambda field: field.name):
+            words = f": {', '.join(field.words.values())}" if field.words and len(field.words) < 12 else ""
+            lines.append(f"  {field.name:<22} {field.kind.value}; {field.doc}{words}")
+        lines.append("")
+    lines.append("Wireshark's names:")
+    lines += [f"  {alias:<38} {name}" for alias, name in ALIASES.items()]
+    return "\n".join([*lines, ""])
+
+
+def schema(table: str | None) -> str:
+    """The JSON Schema of one table, or of all, by name."""
+    from analyzer.views import json_schema
+
+    found = json_schema(table) if table else {name: json_schema(name) for name in TABLES}
+    return json.dumps(found, indent=2) + "\n"

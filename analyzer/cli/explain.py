@@ -1,0 +1,182 @@
+"""One connection told in full: for a terminal, or as Markdown for a ticket."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analyzer.analysis.verdicts import SIDES, duration, tell
+from analyzer.cli.listing import Manner, endpoint, payload_writer
+from analyzer.cli.page import Page
+from analyzer.cli.summary import _crossed, compression
+from analyzer.cli.times import clock, count, size
+from analyzer.views import View
+from dissectors.http.upgrade import accept_of
+from dissectors.notes import MEANINGS, Note
+from dissectors.schemas import NO_TIME
+
+FRAMES_TOLD = 200
+"""Lines of traffic told in full; a longer story leaves out its middle."""
+OFFERED = {
+    "http_host": "host", "origin": "origin", "user_agent": "user agent", "subprotocols": "subprotocols offered",
+    "extensions_offered": "extensions offered",
+}  # fmt: skip
+"""What of a request is told, where it is there."""
+
+
+class Telling:
+    """Writes the parts of the story as text or as Markdown."""
+
+    def __init__(self, page: Page, markdown: bool) -> None:
+        self.page = page
+        self.markdown = markdown
+
+    def title(self, text: str) -> None:
+        """The title of the story."""
+        self.page.line(f"## {self.quote(text)}" if self.markdown else self.page.style(text, "bold"))
+
+    def part(self, text: str) -> None:
+        """A heading."""
+        self.page.line()
+        self.page.line(f"### {text}" if self.markdown else self.page.style(text, "bold"))
+        if self.markdown:
+            self.page.line()
+
+    def item(self, text: str) -> None:
+        """A line of a list."""
+        self.page.line(f"- {self.quote(text)}" if self.markdown else f"  {text}")
+
+    def block(self, lines: list[str]) -> None:
+        """Lines in fixed width."""
+        if self.markdown:
+            self.page.line("```text")
+        for line in lines:
+            self.page.line(line.replace("```", "'''") if self.markdown else f"  {line}")
+        if self.markdown:
+            self.page.line("```")
+
+    def quote(self, text: str) -> str:
+        """Text of a peer, which must not become markup."""
+        return "".join(f"\\{character}" if character in "\\`*_[]<>#|" else character for character in text)
+
+
+def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) -> None:
+    """Tell the connection at `place` of the view of CONNECTIONS."""
+    told = Telling(page, markdown)
+    row = int(view.rows[place])
+    record = view.table.row(row)
+    shake = view.snapshot["handshakes"].row(record["handshake"])
+    ends = " → ".join(endpoint(view.address(record[f"{side}_address"]), record[f"{side}_port"]) for side in SIDES)
+    told.title(f"WebSocket c{record['key']}: {ends} {manner.target(view.text(shake['target']))}")
+    telling = tell(view.snapshot, row)
+    told.part("Verdict")
+    told.item(manner.text(telling.sentence))
+    for item in telling.evidence:
+        told.item(f"{f'packet {item.packet + 1}: ' if item.packet >= 0 else ''}{manner.text(item.text)}")
+    _reported(view, row, told)
+    _opening(view, record, shake, told, manner)
+    if shake["result"] == 1:
+        told.part("Crossed")
+        told.item(_crossed(record))
+        told.block(_traffic(view, record, manner))
+    _notes(view, record, told, manner)
+    told.part("Elsewhere")
+    told.item(f"Wireshark: tcp.stream == {record['stream']}" + (" && websocket" if shake["result"] == 1 else ""))
+
+
+def _reported(view: View, row: int, told: Telling) -> None:
+    close = view.snapshot["closes"].row(row)
+    for side in SIDES:
+        code = close[f"{side}_reported"]
+        if code >= 0:
+            told.item(f"the {side}'s API reports {code}")
+
+
+def _opening(view: View, record: dict[str, int], shake: dict[str, int], told: Telling, manner: Manner) -> None:
+    text = view.text
+    told.part("Opening handshake")
+    sent = clock(shake["first_time"], manner.zone, True)
+    told.item(f"packet {shake['first_packet'] + 1}: request for {manner.target(text(shake['target']))} at {sent}")
+    for name, label in OFFERED.items():
+        if shake[name]:
+            told.item(f"{label}: {manner.text(text(shake[name]))}")
+    if shake["version"] >= 0:
+        told.item(f"version: {shake['version']}")
+    if not shake["status"]:
+        told.item("no response")
+        return
+    took = shake["last_time"] - shake["first_time"]
+    after = f" after {duration(took)}" if NO_TIME not in (shake["last_time"], shake["first_time"]) else ""
+    told.item(f"packet {shake['last_packet'] + 1}: response {shake['status']}{after}")
+    if shake["refusal"]:
+        told.item(f"refused: {manner.text(text(shake['refusal']))}")
+    if shake["result"] != 1:
+        return
+    key, accept = manner.text(text(shake["key"])), manner.text(text(shake["accept"]))
+    verdict = ("cannot be judged", "is right", "is WRONG", "is MISSING")[shake["accept_verdict"]]
+    expected = f", expected {accept_of(text(shake['key']))}" if shake["accept_verdict"] == 2 else ""
+    told.item(f"key {key or '-'}: accept value {accept or '-'} {verdict}{expected}")
+    told.item(f"subprotocol: {manner.text(text(shake['subprotocol'])) or 'none'}")
+    agreed = f"extensions: {manner.text(text(shake['extensions']))}, that is " if shake["extensions"] else ""
+    told.item(f"{agreed}{compression(shake)}")
+
+
+def _traffic(view: View, record: dict[str, int], manner: Manner) -> list[str]:
+    """Every message and control frame, a line each; of a long story the start and the end."""
+    messages = View(view.snapshot, "messages", view.contents)
+    mine = np.flatnonzero(messages.table["channel"] == record["channel"])
+    left_out = max(len(mine) - FRAMES_TOLD, 0)
+    picked = mine if not left_out else np.concatenate([mine[: FRAMES_TOLD // 2], mine[-FRAMES_TOLD // 2 :]])
+    show = manner.payload or payload_writer("text", manner.secrets, 60)
+    assert show is not None
+    lines = []
+    names = (
+        "opcode",
+        "length",
+        "inflate",
+        "inflated",
+        "frames",
+        "close_code",
+        "close_reason",
+        "round_trip",
+        "complete",
+    )
+    columns = [messages.values(name, picked) for name in names]
+    packets = messages.values("packet", picked)
+    senders, times = messages.column("sender")[picked].tolist(), messages.table["time"][picked].tolist()
+    for index, (opcode, length, inflate, inflated, frames, code, reason, trip, complete) in enumerate(
+        zip(*columns, strict=True)
+    ):
+        if left_out and index == FRAMES_TOLD // 2:
+            lines.append(
+                f"… {count(left_out, 'message')} left out: framescope messages --connection c{record['key']} FILE"
+            )
+        arrow = "client ← server" if senders[index] else "client → server"
+        since = duration(times[index] - record["first_time"]) if times[index] != NO_TIME else "-"
+        parts = [f"{size(length)}"]
+        parts += [f"{frames} frames"] if frames > 1 else []
+        parts += [f"inflates to {size(inflated)}"] if inflate == "inflated" else []
+        parts += [inflate] if inflate not in ("plain", "inflated") else []
+        parts += ["not complete"] if not complete else []
+        parts += [f"round trip {duration(trip)}"] if trip is not None else []
+        if opcode == "close":
+            body = f"{code if code is not None else 'no code'} {manner.text(reason) if reason else ''}".rstrip()
+        else:
+            body = next(iter(show(octets) for octets in messages.payloads(picked[index : index + 1])))
+        packet = packets[index] if packets[index] is not None else "-"
+        lines.append(f"+{since:<10} {packet!s:>7}  {arrow}  {opcode:<12} {', '.join(parts)}  {body}".rstrip())
+    return lines
+
+
+def _notes(view: View, record: dict[str, int], told: Telling, manner: Manner) -> None:
+    notes = view.snapshot["notes"]
+    mine = np.flatnonzero(notes["channel"] == record["channel"])
+    if not len(mine):
+        return
+    told.part("Notes")
+    rows = notes.rows()
+    for row in rows[mine][:FRAMES_TOLD].tolist():
+        cells = notes.row(row)
+        meaning = MEANINGS[Note(cells["code"])]
+        detail = f": {manner.text(view.text(cells['detail']))}" if cells["detail"] else ""
+        where = f"packet {cells['packet'] + 1}: " if cells["packet"] >= 0 else ""
+        told.item(f"{meaning.severity.name.lower()}: {where}{meaning.sentence} ({meaning.source}){detail}")

@@ -1,0 +1,213 @@
+"""Tables as text: one line a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.analysis.verdicts import duration, tell
+from analyzer.cli.escape import cut, preview, printable
+from analyzer.cli.page import Page
+from analyzer.cli.times import clock, size
+from analyzer.views import View
+from dissectors.http.secrets import mask_target, mask_text
+from dissectors.notes import MEANINGS, Note
+
+STEP = 4096
+"""Rows turned into text at a time."""
+CLIENT_TO_SERVER, SERVER_TO_CLIENT = "C → S", "C ← S"
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How rows are shown."""
+
+    zone: tzinfo
+    secrets: bool
+    payload: Callable[[bytes], str] | None
+
+    def target(self, text: str) -> str:
+        """A request target."""
+        return printable(text if self.secrets else mask_target(text))
+
+    def text(self, text: str) -> str:
+        """Any other text of a peer."""
+        return printable(text if self.secrets else mask_text(text))
+
+
+Cells = Callable[[View, npt.NDArray[np.int64], Manner], list[str]]
+
+
+def _plain(name: str) -> Cells:
+    return lambda view, places, manner: [
+        "-" if value is None or value == "" else manner.text(str(value)) for value in view.values(name, places)
+    ]
+
+
+def _time(name: str) -> Cells:
+    return lambda view, places, manner: [clock(time, manner.zone) for time in view.column(name)[places].tolist()]
+
+
+def _size(name: str) -> Cells:
+    return lambda view, places, manner: ["-" if value is None else size(value) for value in view.values(name, places)]
+
+
+def _span(name: str) -> Cells:
+    return lambda view, places, manner: [
+        "-" if value is None else duration(value) for value in view.values(name, places)
+    ]
+
+
+def _target(name: str) -> Cells:
+    return lambda view, places, manner: [manner.target(text or "-") for text in view.values(name, places)]
+
+
+def _arrow(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
+    return [SERVER_TO_CLIENT if sender else CLIENT_TO_SERVER for sender in view.column("sender")[places].tolist()]
+
+
+def _end(side: str) -> Cells:
+    def cells(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
+        addresses, ports = view.values(side, places), view.values(f"{side}_port", places)
+        return [endpoint(address, port) for address, port in zip(addresses, ports, strict=True)]
+
+    return cells
+
+
+def endpoint(address: str | None, port: int | None) -> str:
+    """An address with its port."""
+    if address is None:
+        return "-"
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _frame_bits(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
+    """FIN, RSV1 to RSV3 and MASK, as letters."""
+    cells = [view.column(name)[places].tolist() for name in ("fin", "rsv", "masked")]
+    return [
+        f"{'F' if fin else '-'}{'1' if rsv & 4 else '-'}{'2' if rsv & 2 else '-'}{'3' if rsv & 1 else '-'}"
+        f"{'M' if masked else '-'}"
+        for fin, rsv, masked in zip(*cells, strict=True)
+    ]
+
+
+def _message_state(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
+    """What is special about a message."""
+    names = ("frames", "inflate", "utf8", "complete", "inflated", "close_code")
+    told = []
+    for frames, inflate, utf8, complete, inflated, code in zip(
+        *(view.values(name, places) for name in names), strict=True
+    ):
+        parts = [f"{frames} frames"] if frames > 1 else []
+        parts += [f"inflates to {size(inflated)}"] if inflate == "inflated" else []
+        parts += [inflate] if inflate not in ("plain", "inflated") else []
+        parts += ["not UTF-8"] if utf8 == "invalid" else []
+        parts += ["not complete"] if not complete else []
+        parts += [str(code)] if code is not None else []
+        told.append(", ".join(parts))
+    return told
+
+
+def _preview(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
+    show = manner.payload
+    if show is None:
+        return [""] * len(places)
+    return [show(octets) for octets in view.payloads(places)]
+
+
+def _verdict(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
+    return [manner.text(tell(view.snapshot, row).sentence) for row in view.rows[places].tolist()]
+
+
+def _note(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
+    told = []
+    for code, detail in zip(view.column("code")[places].tolist(), view.values("detail", places), strict=True):
+        meaning = MEANINGS[Note(code)]
+        told.append(f"{meaning.sentence} ({meaning.source}){': ' + manner.text(detail) if detail else ''}")
+    return told
+
+
+def _offset(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
+    cells = zip(view.column("offset")[places].tolist(), view.column("length")[places].tolist(), strict=True)
+    return ["-" if offset < 0 else f"{offset}+{length}" for offset, length in cells]
+
+
+LISTINGS: dict[str, tuple[tuple[str, Cells], ...]] = {
+    "connections": (
+        ("connection", _plain("connection")), ("opened", _time("first_time")), ("client", _end("client")),
+        ("server", _end("server")), ("path", _target("path")), ("state", _plain("state")),
+        ("sent", _size("client_octets")), ("received", _size("server_octets")), ("lasted", _span("duration")),
+        ("verdict", _verdict),
+    ),
+    "exchanges": (
+        ("connection", _plain("connection")), ("time", _time("request_time")), ("client", _end("client")),
+        ("server", _end("server")), ("method", _plain("method")), ("target", _target("target")),
+        ("status", _plain("status")), ("took", _span("duration")), ("content", _size("length")),
+        ("style", _plain("style")),
+    ),
+    "handshakes": (
+        ("connection", _plain("connection")), ("time", _time("first_time")), ("result", _plain("result")),
+        ("status", _plain("status")), ("target", _target("target")), ("accept", _plain("accept_verdict")),
+        ("version", _plain("version")), ("subprotocol", _plain("subprotocol")),
+        ("extensions", _plain("extensions")), ("refusal", _plain("refusal")),
+    ),
+    "frames": (
+        ("connection", _plain("connection")), ("time", _time("time")), ("packet", _plain("packet")),
+        ("way", _arrow), ("opcode", _plain("opcode")), ("bits", _frame_bits), ("length", _size("payload_length")),
+        ("payload", _preview),
+    ),
+    "messages": (
+        ("connection", _plain("connection")), ("time", _time("time")), ("packet", _plain("packet")),
+        ("way", _arrow), ("opcode", _plain("opcode")), ("length", _size("length")), ("state", _message_state),
+        ("payload", _preview),
+    ),
+    "notes": (
+        ("connection", _plain("connection")), ("time", _time("time")), ("packet", _plain("packet")),
+        ("severity", _plain("severity")), ("code", _plain("code")), ("way", _arrow), ("octets", _offset),
+        ("what", _note),
+    ),
+}  # fmt: skip
+"""The columns of each table's lines; the last one takes what is left of the line."""
+
+
+def write(view: View, places: npt.NDArray[np.int64], page: Page, manner: Manner) -> None:
+    """Write rows. Columns are as wide as the first rows need, and wrap nothing; only a terminal cuts lines off."""
+    columns = LISTINGS[view.name]
+    titles = [title for title, _ in columns]
+    widths: list[int] = []
+    for start in range(0, len(places), STEP):
+        part = places[start : start + STEP]
+        cells = [made(view, part, manner) for _, made in columns]
+        if not widths:
+            widths = [max(len(title), *map(len, column)) for title, column in zip(titles, cells, strict=True)]
+            page.line(page.style(_row(titles, widths, page), "bold"))
+        for row in zip(*cells, strict=True):
+            page.line(_row(row, widths, page))
+
+
+def _row(cells: Sequence[str], widths: Sequence[int], page: Page) -> str:
+    padded = [cell.ljust(width) for cell, width in zip(cells[:-1], widths, strict=False)]
+    line = "  ".join([*padded, cells[-1]]).rstrip()
+    return cut(line, page.width) if page.stream.isatty() else line
+
+
+def payload_writer(manner: str, secrets: bool, width: int) -> Callable[[bytes], str] | None:
+    """How payload is written into lines: text (cut to a preview), hex, base64, or not at all."""
+    if manner == "none":
+        return None
+    if manner == "hex":
+        return lambda octets: octets.hex()
+    if manner == "base64":
+        from base64 import b64encode
+
+        return lambda octets: b64encode(octets).decode()
+
+    def text(octets: bytes) -> str:
+        shown = preview(octets, width)
+        return shown if secrets else mask_text(shown)
+
+    return text

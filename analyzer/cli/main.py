@@ -1,0 +1,118 @@
+"""The command: arguments only. What a verb needs is imported when it runs, so that help comes at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from analyzer.cli.help import EXAMPLES, OVERVIEW, TABLES, VERBS
+from analyzer.errors import ExitStatus, FramescopeError
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
+ON_CAPTURES = ("summary", "explain", *TABLES)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    top = argparse.ArgumentParser(
+        "framescope", usage="framescope [VERB] [OPTION...] FILE...", description=OVERVIEW, epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    top.add_argument("--version", action="store_true", help="version, and whether the walks are compiled")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs (summary where none is given)")
+    for verb, text in VERBS.items():
+        sub = verbs.add_parser(
+            verb, help=text, description=text[0].upper() + text[1:] + ".", epilog=EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        if verb in ON_CAPTURES:
+            _capture_options(sub, verb)
+        elif verb == "schema":
+            sub.add_argument("table", choices=TABLES, nargs="?", help="all where none is given")
+    return top
+
+
+def _capture_options(sub: argparse.ArgumentParser, verb: str) -> None:
+    sub.add_argument("files", nargs="+", metavar="FILE", help="capture; - for standard input, sample:NAME for a sample")
+    chosen = sub.add_argument_group("which rows")
+    chosen.add_argument("--connection", metavar="ID", action="append", help="only this connection, as c24 (repeatable)")
+    chosen.add_argument("--filter", metavar="EXPR", help="only what the expression holds for")
+    chosen.add_argument("--from", metavar="TIME", dest="since", help="not before: 12:00:05, an RFC 3339 time, or 5s")
+    chosen.add_argument("--to", metavar="TIME", dest="until", help="not after")
+    chosen.add_argument("--host", metavar="CIDR", help="only where either end is in this network")
+    chosen.add_argument("--limit", metavar="N", type=_natural, help="at most N rows; 0 for all")
+    shown = sub.add_argument_group("how they are shown")
+    shown.add_argument("--json", action="store_true", help="JSON Lines (framescope schema tells the fields)")
+    shown.add_argument("--payload", choices=("text", "hex", "base64", "none"), help="how payload is shown")
+    shown.add_argument("--show-secrets", action="store_true", help="do not mask tokens, cookies, passwords in text")
+    shown.add_argument("--tz", default="UTC", metavar="ZONE", help="time zone: UTC, local, Europe/Berlin")
+    shown.add_argument("-o", "--output", metavar="FILE", help="write there, not to standard output")
+    shown.add_argument("-q", "--quiet", action="store_true", help="no progress, no warnings")
+    if verb == "explain":
+        shown.add_argument("--md", action="store_true", help="Markdown, for a ticket")
+    sub.add_argument("--fail-on", choices=("odd", "should", "must"), metavar="SEVERITY",
+                     help="exit with 1 where a note (of the rows chosen) is this bad: odd, should or must")  # fmt: skip
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("0 or more")
+    return number
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    top = parser()
+    if not words:
+        top.print_help()
+        return ExitStatus.OK
+    if words[0] not in (*VERBS, "-h", "--help", "--version"):
+        words.insert(0, "summary")
+    try:
+        options = top.parse_args(words)
+    except SystemExit as exit_:  # argparse has said why
+        return int(exit_.code or 0)
+    try:
+        return _run(options)
+    except FramescopeError as error:
+        from analyzer.cli.diagnostics import report
+
+        report(error)
+        return error.status
+    except BrokenPipeError:
+        # the reader has seen enough; what Python still wants to flush goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitStatus.OK
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.version:
+        from analyzer.cli.about import version
+
+        print(version())
+        return ExitStatus.OK
+    if options.verb in ("samples", "filters", "schema"):
+        from analyzer.cli import about
+
+        sys.stdout.write(getattr(about, options.verb)(getattr(options, "table", None)))
+        return ExitStatus.OK
+    from analyzer.cli.verbs import run
+
+    return run(options)
+
+
+def run() -> None:
+    """The console script."""
+    status = main()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status)

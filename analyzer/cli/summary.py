@@ -1,0 +1,215 @@
+"""The face of the tool: what is in a capture, and for each connection how it opened, what crossed it, why it closed."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.analysis.snapshot import Snapshot
+from analyzer.analysis.verdicts import SIDES, duration, tell
+from analyzer.cli.absence import reasons
+from analyzer.cli.escape import printable
+from analyzer.cli.listing import Manner, endpoint
+from analyzer.cli.page import Page
+from analyzer.cli.times import clock, count, size
+from analyzer.schemas import STATES, VERDICTS
+from analyzer.views import View
+from dissectors.notes import MEANINGS, Note, Severity, code_name
+from dissectors.schemas import NO_TIME
+
+SIGNS = {"connecting": "○", "open": "○", "closed": "✓", "died": "✗", "refused": "✗", "other-protocol": "·"}
+COLOURS = {"closed": "good", "died": "bad", "refused": "bad"}
+MANY = 40
+"""Connections that are told one by one unless `--limit` says otherwise."""
+SOME_EXCHANGES = 12
+LABEL = 11
+
+
+def write(snapshot: Snapshot, view: View, places: npt.NDArray[np.int64], page: Page, manner: Manner,
+          limit: int | None) -> None:  # fmt: skip
+    """Write the summary of the connections at `places`."""
+    _header(snapshot, page, manner)
+    if not len(places):
+        page.line()
+        whole = not len(view)
+        for line in reasons(snapshot) if whole else ["no connection matches"]:
+            _wrapped(page, line, 0)
+    bound = len(places) if limit == 0 else (limit or MANY)
+    if len(places) > bound:
+        _totals(view, places, page)
+    for place in places[:bound].tolist():
+        page.line()
+        _connection(view, place, page, manner)
+    if len(places) > bound:
+        page.line()
+        page.line(
+            f"… {len(places) - bound:,} more connections: --limit 0 tells all, --filter chooses".replace(",", " ")
+        )
+    _exchanges(snapshot, page, manner)
+    _notes(snapshot, page)
+
+
+def _header(snapshot: Snapshot, page: Page, manner: Manner) -> None:
+    traffic = snapshot.traffic
+    names = ", ".join(printable(name.rpartition("/")[2]) for name in snapshot.source.names)
+    parts = [count(traffic.packets, "packet")]
+    if traffic.first_time != NO_TIME:
+        parts.append(
+            f"{duration(traffic.last_time - traffic.first_time)} from {clock(traffic.first_time, manner.zone, True)}"
+        )
+    page.line(f"{page.style(names, 'bold')}  {', '.join(parts)}")
+    plain = len(snapshot["exchanges"]) - len(snapshot["handshakes"])
+    inside = [count(len(snapshot["connections"]), "WebSocket connection"), count(max(plain, 0), "other HTTP exchange")]
+    inside += [f"{number} {name}" for name, number in traffic.protocols.items() if name != "http"]
+    inside += [f"{number} {kind} packets" for kind, number in traffic.kinds.items() if kind != "tcp"]
+    _wrapped(page, ", ".join(inside), 0)
+    missing = [f"{size(traffic.unseen)} of TCP data missing"] if traffic.unseen else []
+    missing += [f"{traffic.cut_packets} packets cut short by the capture"] if traffic.cut_packets else []
+    missing += [f"{snapshot.source.dropped} packets dropped while capturing"] if snapshot.source.dropped else []
+    if missing:
+        _wrapped(page, page.style("not complete: ", "bad") + ", ".join(missing), 0)
+    for comment in snapshot.comments[:5]:
+        where = f"packet {comment.packet + 1}" if comment.packet >= 0 else "capture"
+        _wrapped(page, f"comment on {where}: {manner.text(comment.text)}", 0)
+
+
+def _totals(view: View, places: npt.NDArray[np.int64], page: Page) -> None:
+    closes = view.snapshot["closes"]
+    verdicts = Counter(closes["verdict"][places].tolist())
+    codes = closes["close_code"][places]
+    page.line()
+    page.line(page.style("how they ended", "bold"))
+    for verdict, number in verdicts.most_common():
+        mine = codes[closes["verdict"][places] == verdict]
+        common = Counter(mine[mine >= 0].tolist()).most_common(4)
+        told = ", ".join(f"{code} ({times})" for code, times in common)
+        page.line(f"  {number:>9}  {VERDICTS[verdict].replace('-', ' ')}{': ' + told if told else ''}")
+
+
+def _connection(view: View, place: int, page: Page, manner: Manner) -> None:
+    row = int(view.rows[place])
+    record = view.table.row(row)
+    shake = view.snapshot["handshakes"].row(record["handshake"])
+    state = STATES[record["state"]]
+    sign = page.style(f"{SIGNS[state]} {state}", COLOURS.get(state, "odd"))
+    ends = " → ".join(endpoint(view.address(record[f"{side}_address"]), record[f"{side}_port"]) for side in SIDES)
+    target = manner.target(view.text(shake["target"]))
+    key = f"c{record['key']}"
+    page.line(f"{page.style(key, 'key')}  {ends}  {page.style(target, 'bold')}  {sign}")
+    for label, text in _story(view, row, record, shake, manner):
+        _wrapped(page, f"  {label:<{LABEL - 2}}{text}", LABEL)
+
+
+def _story(view: View, row: int, record: dict[str, int], shake: dict[str, int],
+           manner: Manner) -> Iterator[tuple[str, str]]:  # fmt: skip
+    yield "opened", _opened(view, record, shake, manner)
+    if shake["result"] == 1:
+        yield "crossed", _crossed(record)
+    telling = tell(view.snapshot, row)
+    yield "verdict", manner.text(telling.sentence)
+    proof = [
+        f"packet {item.packet + 1}: {manner.text(item.text)}" if item.packet >= 0 else manner.text(item.text)
+        for item in telling.evidence
+    ]
+    if proof:
+        yield "evidence", "; ".join(proof)
+    if record["notes"]:
+        yield "notes", f"{count(record['notes'], 'violation')}: framescope notes --connection c{record['key']} FILE"
+
+
+def _opened(view: View, record: dict[str, int], shake: dict[str, int], manner: Manner) -> str:
+    text = view.text
+    parts = [clock(record["first_time"], manner.zone)]
+    if shake["status"]:
+        took = (
+            shake["last_time"] - shake["first_time"] if NO_TIME not in (shake["last_time"], shake["first_time"]) else 0
+        )
+        parts[0] += f", {shake['status']} after {duration(took)}"
+    if shake["result"] == 1:
+        parts.append(
+            f"subprotocol {manner.text(text(shake['subprotocol']))}" if shake["subprotocol"] else "no subprotocol"
+        )
+        parts.append(compression(shake))
+        if shake["accept_verdict"] != 1:
+            parts.append(f"accept value {('unknown', 'right', 'WRONG', 'MISSING')[shake['accept_verdict']]}")
+    if shake["origin"]:
+        parts.append(f"origin {manner.text(text(shake['origin']))}")
+    if shake["user_agent"]:
+        parts.append(manner.text(text(shake["user_agent"])))
+    return ", ".join(parts)
+
+
+def compression(shake: dict[str, int]) -> str:
+    """What was agreed on compression, in words."""
+    if not shake["deflate"]:
+        return "not compressed"
+    without = [side for side in SIDES if not shake[f"{side}_takeover"]]
+    return "permessage-deflate" + (f" ({' and '.join(without)} without context takeover)" if without else "")
+
+
+def _crossed(record: dict[str, int]) -> str:
+    parts = []
+    for side in SIDES:
+        wire, inflated = record[f"{side}_octets"], record[f"{side}_inflated"]
+        told = f"{side} {count(record[f'{side}_messages'], 'message')}, {size(wire)}"
+        parts.append(told + (f" ({size(inflated)} inflated)" if inflated > wire else ""))
+    pings = record["client_pings"] + record["server_pings"]
+    if pings:
+        trip = f", round trip {duration(record['round_trip'])}" if record["round_trip"] >= 0 else ""
+        missed = record["client_unanswered"] + record["server_unanswered"]
+        parts.append(f"{count(pings, 'ping')}{trip}{f', {missed} not answered' if missed else ''}")
+    lasted = record["last_time"] - record["first_time"]
+    return "; ".join(parts) + f"; in {duration(max(lasted, 0))}"
+
+
+def _exchanges(snapshot: Snapshot, page: Page, manner: Manner) -> None:
+    """The HTTP exchanges that are no handshake, in brief."""
+    exchanges = snapshot["exchanges"]
+    plain = np.ones(len(exchanges), np.bool_)
+    plain[snapshot["handshakes"]["exchange"]] = False
+    rows = np.flatnonzero(plain)
+    if not len(rows):
+        return
+    view = View(snapshot, "exchanges")
+    page.line()
+    page.line(page.style("other HTTP", "bold"))
+    for row in rows[:SOME_EXCHANGES].tolist():
+        cells = exchanges.row(row)
+        took = view.values("duration", np.array([row]))[0]
+        style = {0: "", 3: "  long poll, by its wait", 4: "  webhook, by its headers"}.get(cells["style"], "")
+        status = f"{cells['status']} {manner.text(view.text(cells['reason']))}" if cells["status"] else "no response"
+        page.line(
+            f"  {clock(cells['request_time'], manner.zone)}  {manner.text(view.text(cells['method']))} "
+            f"{manner.target(view.text(cells['target']))}  {status}"
+            f"{f' after {duration(took)}' if took is not None else ''}{page.style(style, 'dim')}"
+        )
+    if len(rows) > SOME_EXCHANGES:
+        page.line(f"  … {len(rows) - SOME_EXCHANGES} more: framescope exchanges FILE")
+
+
+def _notes(snapshot: Snapshot, page: Page) -> None:
+    notes = snapshot["notes"]
+    if not len(notes):
+        return
+    page.line()
+    page.line(page.style("notes", "bold"))
+    codes, numbers = np.unique(notes["code"], return_counts=True)
+    found = sorted(
+        zip(codes.tolist(), numbers.tolist(), strict=True), key=lambda item: -MEANINGS[Note(item[0])].severity
+    )
+    for code, number in found:
+        meaning = MEANINGS[Note(code)]
+        colour = {Severity.MUST: "bad", Severity.SHOULD: "odd"}.get(meaning.severity, "dim")
+        severity = page.style(f"{meaning.severity.name.lower():<6}", colour)
+        _wrapped(page, f"  {severity} {number:>6}  {code_name(Note(code))}: {meaning.sentence} ({meaning.source})", 17)
+
+
+def _wrapped(page: Page, text: str, indent: int) -> None:
+    lines = textwrap.wrap(text, page.width, subsequent_indent=" " * indent, break_long_words=False,
+                          break_on_hyphens=False) if len(text) > page.width else [text]  # fmt: skip
+    for line in lines:
+        page.line(line)

@@ -1,0 +1,161 @@
+"""Runs a verb on captures: opens, analyses, chooses rows, writes them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import tzinfo
+from typing import TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.analysis.pipeline import analyze
+from analyzer.analysis.snapshot import Snapshot
+from analyzer.capture.files import open_source
+from analyzer.cli import explain, jsonl, listing, summary
+from analyzer.cli.diagnostics import progress_bar, warn
+from analyzer.cli.listing import Manner
+from analyzer.cli.page import Page, standard_output
+from analyzer.cli.samples import resolve
+from analyzer.cli.times import zone_of
+from analyzer.errors import ExitStatus, FramescopeError, OutputError
+from analyzer.views import View
+from dissectors.notes import Severity
+
+TABLE_OF = {"summary": "connections", "explain": "connections"}
+PREVIEW = 80
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run; returns the exit status."""
+    zone = zone_of(options.tz)
+    source = open_source([resolve(path) for path in options.files])
+    try:
+        tell, end = progress_bar(options.quiet)
+        try:
+            snapshot = analyze(source, progress=tell)
+        finally:
+            end()
+        view = View(snapshot, TABLE_OF.get(options.verb, options.verb))
+        places = choose(view, options, zone)
+        with _output(options.output) as stream:
+            _write(options, snapshot, view, places, stream, zone)
+        return _status(options, snapshot, view, places)
+    finally:
+        source.close()
+
+
+def choose(view: View, options: argparse.Namespace, zone: tzinfo) -> npt.NDArray[np.int64]:
+    """The places of the rows that the options choose."""
+    start = {"exchanges": "request_time", "handshakes": "first_time", "connections": "first_time"}.get(
+        view.name, "time"
+    )
+    terms = []
+    if options.connection:
+        _known(view, options.connection)
+        terms.append(f"connection in {{{', '.join(options.connection)}}}")
+    if options.since:
+        terms.append(f'{start} >= "{options.since}"')
+    if options.until:
+        terms.append(f'{start} <= "{options.until}"')
+    if options.host:
+        terms.append(f'host == "{options.host}"')
+    mask = np.ones(len(view), np.bool_)
+    for term in terms:
+        mask &= view.select(term, zone)
+    if options.filter is not None:
+        mask &= view.select(options.filter, zone)
+    places = np.flatnonzero(mask)
+    return places[: options.limit] if options.limit and options.verb != "summary" else places
+
+
+def _known(view: View, wanted: list[str]) -> None:
+    keys = {f"c{key}" for key in view.snapshot["connections"]["key"].tolist()}
+    for index, name in enumerate(wanted):
+        wanted[index] = name if name.startswith("c") else f"c{name}"
+        if wanted[index] not in keys:
+            shown = ", ".join(sorted(keys, key=lambda key: int(key[1:]))[:8])
+            raise FramescopeError(
+                f"there is no connection {name!r} in this capture", f"connections: {shown or 'none'}"
+                + (" …" if len(keys) > 8 else "")
+            )  # fmt: skip
+
+
+@contextmanager
+def _output(path: str | None) -> Iterator[TextIO]:
+    if path is None or path == "-":
+        yield standard_output()
+        return
+    try:
+        with open(path, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            yield stream
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def _write(options: argparse.Namespace, snapshot: Snapshot, view: View, places: npt.NDArray[np.int64], stream: TextIO,
+           zone: tzinfo) -> None:  # fmt: skip
+    page = Page.of(stream)
+    default = "text" if view.name == "messages" and not options.json else "none"
+    manner = options.payload or default
+    if options.json:
+        has_payload = view.name in ("frames", "messages")
+        if options.verb in ("summary", "explain"):
+            view = View(snapshot, "connections", view.contents)
+        jsonl.write(view, places, stream, _json_payload(manner) if has_payload else None)
+        return
+    shown = Manner(zone, options.show_secrets, listing.payload_writer(manner, options.show_secrets, PREVIEW))
+    if options.verb == "summary":
+        summary.write(snapshot, view, places, page, shown, options.limit)
+    elif options.verb == "explain":
+        _explain(options, view, places, page, shown)
+    else:
+        listing.write(view, places, page, shown)
+
+
+def _json_payload(manner: str):  # type: ignore[no-untyped-def]
+    if manner == "text":
+        return lambda octets: octets.decode("utf-8", "backslashreplace")
+    return listing.payload_writer(manner, True, PREVIEW)
+
+
+def _explain(
+    options: argparse.Namespace, view: View, places: npt.NDArray[np.int64], page: Page, manner: Manner
+) -> None:
+    if not len(places):
+        raise FramescopeError(
+            "there is no connection to explain", "framescope summary FILE says what the capture holds"
+        )
+    if len(places) > 1 and not options.connection and not options.filter:
+        keys = view.values("connection", places[:8])
+        raise FramescopeError(
+            f"the capture holds {len(places)} connections: say which",
+            f"--connection {' or '.join(keys)}{' …' if len(places) > 8 else ''}",
+        )
+    for index, place in enumerate(places.tolist()):
+        if index:
+            page.line()
+        explain.write(view, place, page, manner, options.md)
+
+
+def _status(options: argparse.Namespace, snapshot: Snapshot, view: View, places: npt.NDArray[np.int64]) -> int:
+    if not options.quiet:
+        for problem in snapshot.problems:
+            warn(problem)
+    if options.fail_on and _worst(snapshot, view, places) >= Severity[options.fail_on.upper()]:
+        return ExitStatus.FOUND
+    return ExitStatus.DAMAGED if snapshot.problems else ExitStatus.OK
+
+
+def _worst(snapshot: Snapshot, view: View, places: npt.NDArray[np.int64]) -> int:
+    """The worst severity among the notes of the rows chosen: the notes themselves, or those of their connections."""
+    notes = snapshot["notes"]
+    severity = notes["severity"]
+    if view.name == "notes":
+        severity = severity[places]
+    elif len(places) < len(view):
+        channels = np.unique(view.table["channel"][places])
+        severity = severity[np.isin(notes["channel"], channels)]
+    return int(severity.max(initial=0))
