@@ -1,0 +1,1 @@
+"""The bundled captures, as package data."""
