@@ -114,7 +114,7 @@ def _idle(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, col
     sign = np.where(closed, close_time, end_time)
     known = (closed | (columns["end"] > 0)) & (sign != NO_TIME)
     last_frame = framing.folds.whole["last_time"]
-    last_octet = assembly.segments.column("data_time")
+    last_octet = assembly.segments.column("quiet_since")
     opened = tables["handshakes"]["last_time"]
     idle = {}
     for name, side in (("client", client), ("server", 1 - client)):

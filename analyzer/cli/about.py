@@ -7,8 +7,8 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 
+from analyzer.bundled import names, stories
 from analyzer.cli.help import TABLES
-from analyzer.cli.samples import names, stories
 
 WALKS = (
     "analyzer.capture.walk", "analyzer.streams.flow_walk", "analyzer.streams.segment_walk", "dissectors.columns",

@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 from analyzer.analysis.pipeline import analyze
 from analyzer.analysis.snapshot import Snapshot
+from analyzer.bundled import resolve
 from analyzer.capture.files import open_source
 from analyzer.cli import explain, jsonl, listing, summary
 from analyzer.cli.diagnostics import progress_bar, warn
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page, standard_output
-from analyzer.cli.samples import resolve
 from analyzer.cli.times import zone_of
 from analyzer.errors import ExitStatus, FramescopeError, OutputError
 from analyzer.views import View

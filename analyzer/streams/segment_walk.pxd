@@ -12,7 +12,7 @@ cdef class Segments:
     cdef public long long slots
     cdef long long room
     cdef unsigned char[::1] settled, seen, ended, holding
-    cdef long long[::1] base, next, acked, hole_packets, hole_time, fin, data_packet, data_time, missing, repeated,\
+    cdef long long[::1] base, next, acked, hole_packets, hole_time, fin, quiet_since, data_packet, data_time, missing, repeated,\
         stray
     cdef long long[::1] packets, last_packet, last_time
     cdef public dict held, lost

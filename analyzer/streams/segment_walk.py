@@ -22,6 +22,7 @@ from heapq import heappop, heappush
 
 import numpy as np
 
+from dissectors.schemas import NO_TIME
 from dissectors.tables import Array
 
 DATA, GAP, OVERLAP, LATE, STREAM_END, STREAM_RESET = 0, 1, 2, 3, 4, 5
@@ -103,7 +104,8 @@ class Segments:
         self.hole_packets = np.zeros(512, np.int64).data
         self.hole_time = np.zeros(512, np.int64).data
         self.data_packet = np.full(512, -1, np.int64).data
-        self.data_time = np.zeros(512, np.int64).data
+        self.data_time = np.full(512, NO_TIME, np.int64).data
+        self.quiet_since = np.full(512, NO_TIME, np.int64).data
         self.missing = np.zeros(512, np.int64).data
         self.repeated = np.zeros(512, np.int64).data
         self.stray = np.zeros(512, np.int64).data
@@ -132,7 +134,8 @@ class Segments:
         self.hole_packets = _wider(self.hole_packets, self.room, 0)
         self.hole_time = _wider(self.hole_time, self.room, 0)
         self.data_packet = _wider(self.data_packet, self.room, -1)
-        self.data_time = _wider(self.data_time, self.room, 0)
+        self.data_time = _wider(self.data_time, self.room, NO_TIME)
+        self.quiet_since = _wider(self.quiet_since, self.room, NO_TIME)
         self.missing = _wider(self.missing, self.room, 0)
         self.repeated = _wider(self.repeated, self.room, 0)
         self.stray = _wider(self.stray, self.room, 0)
@@ -148,6 +151,7 @@ class Segments:
             "stray": self.stray,
             "data_packet": self.data_packet,
             "data_time": self.data_time,
+            "quiet_since": self.quiet_since,
             "next": self.next,
             "last_packet": self.last_packet,
             "last_time": self.last_time,
@@ -299,6 +303,10 @@ def walk(
         segments.last_packet[stream] = number
         segments.last_time[stream] = time_of[packet]
         segments.seen[slot] = 1
+        if bits & 5 and not segments.ended[slot] and not segments.ended[other]:
+            # the first sign of TCP's end: how long had it been quiet?
+            segments.quiet_since[slot] = time_of[packet] if length and bits & 1 else segments.data_time[slot]
+            segments.quiet_since[other] = segments.data_time[other]
         if bits & 7:
             if bits & 4:
                 length = 0

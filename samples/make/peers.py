@@ -6,6 +6,7 @@ import asyncio
 import base64
 import os
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -36,20 +37,17 @@ async def serve_app(routes: list[web.RouteDef], port: int) -> web.AppRunner:
 
 
 async def raw(port: int, *sent: bytes, wait: float = 0.3, host: str = "127.0.0.1") -> None:
-    """A client that writes octets, and reads what comes until it is quiet."""
+    """A client that writes octets, and after each write reads for `wait` seconds, or until the server ends."""
     reader, writer = await asyncio.open_connection(host, port)
     for octets in sent:
         writer.write(octets)
-        await writer.drain()
-        try:
-            await asyncio.wait_for(reader.read(65536), wait)
-        except TimeoutError:
-            continue
+        with suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(wait):
+                while await reader.read(65536):
+                    continue
     writer.close()
-    try:
+    with suppress(TimeoutError, ConnectionError):
         await asyncio.wait_for(writer.wait_closed(), 1)
-    except (TimeoutError, ConnectionError):
-        return
 
 
 async def fragments(socket: Any, *parts: str) -> AsyncIterator[str]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SETTLE = 0.8
-"""Seconds before and after a scenario: tcpdump tells when it listens, not when the kernel has handed all over."""
+"""Seconds before and after a scenario: for what a scenario started to come to its end."""
 
 
 @contextmanager
@@ -22,7 +22,21 @@ def recording(path: Path, ports: tuple[int, ...], comment: str, snaplen: int = 0
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw.pcap"
         wanted = " or ".join(f"tcp port {port}" for port in ports)
-        command = ["tcpdump", "-i", "lo", "--nano", "-U", "-Z", "root", "-s", str(snaplen), "-w", str(raw), wanted]
+        command = [
+            "tcpdump",
+            "-i",
+            "lo",
+            "--nano",
+            "--immediate-mode",
+            "-U",
+            "-Z",
+            "root",
+            "-s",
+            str(snaplen),
+            "-w",
+            str(raw),
+            wanted,
+        ]
         recorder = subprocess.Popen(command, stderr=subprocess.PIPE)
         assert recorder.stderr is not None
         while b"listening on" not in (line := recorder.stderr.readline()):
