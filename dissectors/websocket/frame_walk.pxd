@@ -15,7 +15,7 @@ cdef class Directions:
     cdef public long long count
     cdef long long room
     cdef public dict whole
-    cdef unsigned char[::1] head
+    cdef public unsigned char[::1] head
     cdef long long[::1] at, mode, filled, start, length, remaining, missing, passed, key, header_length, first_packet
     cdef long long[::1] first_time, wanted, wanted_message, closed, client, deflate, defined, frames, opaque
 

@@ -302,8 +302,7 @@ def walk(
             directions.passed[slot] = phase + taken
             directions.missing[slot] += taken
             if directions.remaining[slot]:
-                if directions.wanted[slot]:
-                    event(events, directions, slot, 4, phase, 0, taken, -1, packet, time)
+                event(events, directions, slot, 4, phase, 0, taken, -1, packet, time)
                 continue
             frame = finish_frame(rows, directions, slot, packet, time)
             event(events, directions, slot, 6, phase, 0, taken, frame, packet, time)

@@ -1,0 +1,62 @@
+"""Fixtures: captures from octets, and the walks compiled and plain."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "samples"
+settings.register_profile("suite", deadline=None, max_examples=40, derandomize=True, print_blob=True)
+settings.load_profile("suite")
+
+
+class PlainWalks:
+    """Finds the sources of the walks before their compiled modules."""
+
+    NAMES = (
+        "analyzer.capture.walk", "analyzer.streams.flow_walk", "analyzer.streams.segment_walk", "dissectors.columns",
+        "dissectors.websocket.frame_walk", "dissectors.websocket.masking", "dissectors.websocket.message_walk",
+    )  # fmt: skip
+
+    @classmethod
+    def find_spec(cls, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """The source of a walk."""
+        if name not in cls.NAMES:
+            return None
+        import analyzer
+
+        base = Path(str(analyzer.__file__)).parent.parent
+        source = str(base / (name.replace(".", "/") + ".py"))
+        return importlib.util.spec_from_file_location(name, source, loader=SourceFileLoader(name, source))
+
+
+if os.environ.get("FRAMESCOPE_PLAIN"):
+    # the whole suite on the sources as they stand
+    sys.meta_path.insert(0, PlainWalks)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Callable[..., str]:
+    """A function that writes octets to a file and returns its path."""
+    count = iter(range(1000))
+
+    def write(octets: bytes, name: str = "") -> str:
+        path = tmp_path / (name or f"{next(count)}.pcap")
+        path.write_bytes(octets)
+        return str(path)
+
+    return write
+
+
+def module_is_plain(module: ModuleType) -> bool:
+    """Whether a module runs as its source stands."""
+    return str(module.__file__).endswith(".py")
