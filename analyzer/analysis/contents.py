@@ -28,6 +28,8 @@ DATA, GAP = 0, 1
 CLOSE = 8
 WINDOW = 1 << 15
 TAIL = b"\0\0\xff\xff"
+PIECE = 1 << 20
+"""Octets that one call of the inflater may return."""
 LOOK = 64 << 20
 """Octets of one message that a look returns unless the caller asks for more: the largest default of any server is
 100 MiB (ws), the usual one 1 MiB (websockets)."""
@@ -241,19 +243,22 @@ class _Inflater:
         left_out = False
         data = octets + TAIL
         try:
-            while data:
-                piece = self.zlib.decompress(data, 1 << 20)
+            while True:
+                piece = self.zlib.decompress(data, PIECE)
                 self.recent = (self.recent + piece)[-WINDOW:]
                 if len(out) < limit:
                     out += piece
                 else:
                     left_out = left_out or bool(piece)
-                data = self.zlib.unconsumed_tail
                 if self.zlib.eof:
                     data = self.zlib.unused_data
                     self._start(self.recent)
-                    if data == TAIL:
+                    if not data or data == TAIL:
                         break
+                elif len(piece) < PIECE:
+                    break
+                else:
+                    data = self.zlib.unconsumed_tail
         except zlib.error as error:
             return bytes(out), f"does not inflate: {error}"
         return bytes(out[:limit]), "cut at the limit" if left_out or len(out) > limit else ""

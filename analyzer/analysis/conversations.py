@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,14 +40,11 @@ DATA, GAP, END, RESET = 0, 1, 4, 5
 """Codes of `schemas.SPAN_KINDS`."""
 BY_REQUEST, BY_RESPONSE = 1, 2
 """Codes of `schemas.KNOWN_BY`."""
-NEVER = 2**62
-"""A stream offset that no stream reaches."""
 LONG = 1_000_000_000
 """ns. A response that lets its client wait this long is taken for a long poll: a guess, shown as one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A delivered span, as one value."""
 
     slot: int
@@ -72,8 +70,7 @@ class Talk:
     head: list[bytes] = field(default_factory=lambda: [b"", b""])
 
 
-@dataclass(frozen=True, slots=True)
-class Upgraded:
+class Upgraded(NamedTuple):
     """A connection that became WebSocket in this chunk; `early` are pieces that were delivered before."""
 
     stream: int
@@ -103,6 +100,8 @@ class Conversations:
         self._exchanges: list[tuple[int, ...]] = []
         self._handshakes: list[tuple[int, ...]] = []
         self._upgraded: list[Upgraded] = []
+        self._left: dict[int, int] = {}
+        self._moved: dict[int, int] = {}
         self._first_mark = 0
         self._packets: list[int] = []
         self._times: list[int] = []
@@ -134,16 +133,19 @@ class Conversations:
         cells += [(rows + spans.first_row).tolist(), spans.release[rows].tolist()]
         positions = spans.position[rows].tolist()
         talks = self.talks
-        phase = self.phase
-        for position, *cell in zip(positions, *cells, strict=True):
-            piece = Piece(*cell)
+        left = self._left
+        for position, piece in zip(positions, map(Piece._make, zip(*cells, strict=True)), strict=True):
             number = piece.slot >> 1
-            if phase[number] != HTTP:
+            if number in left:
                 continue
             talk = talks.get(number)
             if talk is None:
                 talk = talks[number] = Talk(number)
-            self._take(talk, piece, octets, position)
+            if talk.dialogue is None:
+                self._decide(talk, piece, octets, position)
+            else:
+                self._feed(talk, talk.dialogue, piece, octets, position)
+        self._settle()
         self._append()
         upgraded = self._upgraded
         self._upgraded = []
@@ -169,12 +171,6 @@ class Conversations:
             return bytes(octets[position + skip : position + piece.length])
         return self.source.read(piece.at + skip, piece.length - skip)
 
-    def _take(self, talk: Talk, piece: Piece, octets: memoryview, position: int) -> None:
-        if talk.dialogue is None:
-            self._decide(talk, piece, octets, position)
-            return
-        self._feed(talk, talk.dialogue, piece, octets, position)
-
     def _decide(self, talk: Talk, piece: Piece, octets: memoryview, position: int) -> None:
         """Find out from its first octets whether a connection speaks HTTP, and which side is the client."""
         side = piece.slot & 1
@@ -196,7 +192,7 @@ class Conversations:
             talk.dialogue = Dialogue(client)
             seen, talk.seen = talk.seen, []
             for earlier in seen:
-                if self.phase[talk.stream] == HTTP:
+                if talk.stream not in self._left:
                     here = position if earlier is piece else -1
                     self._feed(talk, talk.dialogue, earlier, octets, here)
             return
@@ -205,9 +201,21 @@ class Conversations:
         self._leave(talk, OPAQUE)
 
     def _leave(self, talk: Talk, phase: int) -> None:
-        self.phase[talk.stream] = phase
-        self.wanted[2 * talk.stream : 2 * talk.stream + 2] = NEVER
+        self._left[talk.stream] = phase
         self.talks.pop(talk.stream, None)
+
+    def _settle(self) -> None:
+        """Write down what the chunk changed, in whole columns: single writes into arrays cost more than a parse."""
+        if self._moved:
+            slots = np.fromiter(self._moved, np.int64, len(self._moved))
+            self.wanted[slots] = np.fromiter(self._moved.values(), np.int64, len(self._moved))
+            self._moved.clear()
+        if self._left:
+            streams = np.fromiter(self._left, np.int64, len(self._left))
+            self.phase[streams] = np.fromiter(self._left.values(), np.uint8, len(self._left))
+            self._left.clear()
+        for upgrade in self._upgraded:
+            self.number[upgrade.stream] = upgrade.number
 
     def _feed(self, talk: Talk, dialogue: Dialogue, piece: Piece, octets: memoryview, position: int) -> None:
         side = piece.slot & 1
@@ -229,8 +237,8 @@ class Conversations:
                 dialogue.close(1 - side, dialogue.wanted[1 - side], piece.mark)
         if dialogue.exchanges or dialogue.notes or dialogue.upgrade is not None:
             self._collect(talk, dialogue)
-        self.wanted[piece.slot] = dialogue.wanted[side]
-        self.wanted[piece.slot ^ 1] = dialogue.wanted[1 - side]
+        self._moved[piece.slot] = dialogue.wanted[side]
+        self._moved[piece.slot ^ 1] = dialogue.wanted[1 - side]
 
     def _collect(self, talk: Talk, dialogue: Dialogue) -> None:
         """Take out of a dialogue what it has found."""
@@ -343,7 +351,6 @@ class Conversations:
             for side in (0, 1)
         ]  # fmt: skip
         number = self.framing.open(talk.channel, sides)
-        self.number[talk.stream] = number
         early = tuple(
             piece
             for piece in talk.seen

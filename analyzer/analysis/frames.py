@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,7 @@ from dissectors.websocket.message_walk import walk as walk_messages
 from dissectors.websocket.scanner import frame_columns
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(NamedTuple):
     """One direction of an upgraded connection: where its frames start, and what was agreed for it."""
 
     start: int

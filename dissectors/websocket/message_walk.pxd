@@ -22,12 +22,13 @@ cdef class Folds:
     cpdef object let_go(self, long long slot)
 
 @cython.locals(recent=list)
-cdef object keep(Folds folds, long long slot, object out)
+cdef object keep(Folds folds, long long slot, bytes out)
 
 cdef object window(Folds folds, long long slot)
 
 cdef object checkpoint(Folds folds, long long slot, long long row)
 
+@cython.locals(out=bytes)
 cdef object inflate(Folds folds, long long slot, object data)
 
 @cython.locals(opcode=cython.int)

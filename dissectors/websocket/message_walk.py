@@ -182,7 +182,7 @@ def inflate(folds: Folds, slot: int, data: Any) -> None:
             return
         if out:
             folds.inflated[slot] += len(out)
-            if folds.opcode[slot] == 1:
+            if folds.opcode[slot] == 1 and (folds.text[slot] or not out.isascii()):
                 folds.text[slot] = utf8(memoryview(out), 0, len(out), 0, 0, folds.text[slot])
             if folds.takeover[slot]:
                 keep(folds, slot, out)
@@ -200,9 +200,10 @@ def inflate(folds: Folds, slot: int, data: Any) -> None:
             if not data or data == TAIL:
                 return
             continue
-        data = inflater.unconsumed_tail
-        if not data:
+        if len(out) < PIECE:
             return
+        # a match may still be pending inside zlib even where it has taken all input
+        data = inflater.unconsumed_tail
 
 
 def begin_message(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, first: int, offset: int,
