@@ -12,8 +12,9 @@ PREFIX = "sample:"
 
 
 def folder() -> Path:
-    """Where the samples stand."""
-    return Path(str(files("analyzer.samples")))
+    """Where the samples stand: in the installed package, or beside it in a checkout."""
+    checkout = Path(__file__).parent.parent / "samples"
+    return checkout if (checkout / "tour.pcapng").exists() else Path(str(files("analyzer.samples")))
 
 
 def names() -> list[str]:

@@ -326,7 +326,7 @@ def json_schema(table: str) -> dict[str, Any]:
             continue
         properties[field.name] = _json_type(field.kind, field.null, field.words) | {"description": field.doc}
     for column in schema.columns:
-        if column.name in ("channel", "key"):
+        if column.name == "channel" or (column.name == "key" and table == "connections"):
             continue
         properties.setdefault(column.name, _json_column(column))
     return {

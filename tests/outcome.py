@@ -31,10 +31,10 @@ def everything(octets: bytes, chunk: int = 4 << 20) -> dict[str, Any]:
     return {"tables": tables, "strings": strings, "problems": [p.partition(": ")[2] for p in snapshot.problems]}
 
 
-FRAME = ("sender", "opcode", "fin", "rsv", "masked", "mask_key", "header_length", "payload_length", "missing", "complete",
-         "offset")  # fmt: skip
-MESSAGE = ("sender", "opcode", "frames", "length", "inflated", "compressed", "inflate", "utf8", "complete", "close_code",
-           "close_reason")  # fmt: skip
+FRAME = ("sender", "opcode", "fin", "rsv", "masked", "mask_key", "header_length", "payload_length", "missing",
+         "complete", "offset")  # fmt: skip
+MESSAGE = ("sender", "opcode", "frames", "length", "inflated", "compressed", "inflate", "utf8", "complete",
+           "close_code", "close_reason")  # fmt: skip
 
 
 def story(octets: bytes) -> dict[str, Any]:

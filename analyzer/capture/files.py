@@ -211,6 +211,16 @@ def open_source(paths: Sequence[str | os.PathLike[str]]) -> Source:
 def _open(path: str) -> CaptureFile:
     name = "standard input" if path == "-" else path
     source = sys.stdin.buffer if path == "-" else _file(path)
+    try:
+        return _read_as(source, name)
+    except CaptureError:
+        if path != "-":
+            source.close()
+        raise
+
+
+def _read_as(source: IO[bytes], name: str) -> CaptureFile:
+    """A capture by what its first octets say."""
     head = _peek(source)
     if not head:
         raise CaptureError(f"{name} is empty", "was the capture stopped before the first packet was written?")
@@ -220,10 +230,11 @@ def _open(path: str) -> CaptureFile:
             inner = supply.read(0, 64)
             if not inner:
                 why = supply.problem() or "it is empty inside"
+                supply.close()
                 raise CaptureError(f"{name} cannot be expanded: {why}", f"try: {compression} -t {name}")
             return CaptureFile(name, supply, _reader(inner, f"{name} ({compression})"))
     reader = _reader(head, name)
-    if path != "-" and source.seekable():
+    if source is not sys.stdin.buffer and source.seekable():
         descriptor = os.dup(source.fileno())
         source.close()
         return CaptureFile(name, PlainFile(descriptor), reader)

@@ -101,7 +101,8 @@ def _connection(view: View, place: int, page: Page, manner: Manner) -> None:
     key = f"c{record['key']}"
     page.line(f"{page.style(key, 'key')}  {ends}  {page.style(target, 'bold')}  {sign}")
     for label, text in _story(view, row, record, shake, manner):
-        _wrapped(page, f"  {label:<{LABEL - 2}}{text}", LABEL)
+        shown = page.style(text, "bold") if label == "verdict" and len(text) + LABEL <= page.width else text
+        _wrapped(page, f"  {label:<{LABEL - 2}}{shown}", LABEL)
 
 
 def _story(view: View, row: int, record: dict[str, int], shake: dict[str, int],
@@ -111,12 +112,9 @@ def _story(view: View, row: int, record: dict[str, int], shake: dict[str, int],
         yield "crossed", _crossed(record)
     telling = tell(view.snapshot, row)
     yield "verdict", manner.text(telling.sentence)
-    proof = [
-        f"packet {item.packet + 1}: {manner.text(item.text)}" if item.packet >= 0 else manner.text(item.text)
-        for item in telling.evidence
-    ]
-    if proof:
-        yield "evidence", "; ".join(proof)
+    shown = [item for item in telling.evidence if item.packet >= 0]
+    for index, item in enumerate(shown):
+        yield "" if index else "evidence", f"packet {item.packet + 1}: {manner.text(item.text)}"
     if record["notes"]:
         yield "notes", f"{count(record['notes'], 'violation')}: framescope notes --connection c{record['key']} FILE"
 
@@ -182,11 +180,12 @@ def _exchanges(snapshot: Snapshot, page: Page, manner: Manner) -> None:
         took = view.values("duration", np.array([row]))[0]
         style = {0: "", 3: "  long poll, by its wait", 4: "  webhook, by its headers"}.get(cells["style"], "")
         status = f"{cells['status']} {manner.text(view.text(cells['reason']))}" if cells["status"] else "no response"
-        page.line(
+        line = (
             f"  {clock(cells['request_time'], manner.zone)}  {manner.text(view.text(cells['method']))} "
             f"{manner.target(view.text(cells['target']))}  {status}"
-            f"{f' after {duration(took)}' if took is not None else ''}{page.style(style, 'dim')}"
+            f"{f' after {duration(took)}' if took is not None else ''}{style}"
         )
+        _wrapped(page, line, 4)
     if len(rows) > SOME_EXCHANGES:
         page.line(f"  … {len(rows) - SOME_EXCHANGES} more: framescope exchanges FILE")
 
@@ -209,7 +208,11 @@ def _notes(snapshot: Snapshot, page: Page) -> None:
 
 
 def _wrapped(page: Page, text: str, indent: int) -> None:
-    lines = textwrap.wrap(text, page.width, subsequent_indent=" " * indent, break_long_words=False,
-                          break_on_hyphens=False) if len(text) > page.width else [text]  # fmt: skip
-    for line in lines:
+    """Write a text in lines of the page's width. A styled text fits already."""
+    if len(text) <= page.width or "\x1b" in text:
+        page.line(text)
+        return
+    for line in textwrap.wrap(
+        text, page.width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    ):
         page.line(line)

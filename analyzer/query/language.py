@@ -141,14 +141,15 @@ def parse(text: str) -> Tree:
 
     Raises: FilterError with the place of what is wrong.
     """
-    from lark import UnexpectedInput
+    from lark import UnexpectedInput, UnexpectedToken
 
     if text.count("(") + text.count("!") + text.count("not") > DEPTH:
         raise FilterError("the filter is nested too deep", text, 0)
     try:
         tree = _parser().parse(text)
     except UnexpectedInput as error:
-        at = error.pos_in_stream
+        ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
+        at = None if ended else error.pos_in_stream
         at = len(text.rstrip()) if at is None or at < 0 or at >= len(text) else at
         raise _syntax_error(text, at) from None
     return _build(tree.children[0])

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SETTLE = 0.8
-"""Seconds before and after a scenario: for what a scenario started to come to its end."""
+SETTLE = 1.6
+"""Seconds before and after a scenario: the kernel hands packets over a second late at most"""
 
 
 @contextmanager
-def recording(path: Path, ports: tuple[int, ...], comment: str, snaplen: int = 0) -> Iterator[None]:
+def recording(path: Path, ports: tuple[int, ...], comment: str, snaplen: int = 65535) -> Iterator[None]:
     """Record TCP on these ports while the body runs."""
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw.pcap"

@@ -284,7 +284,8 @@ async def tls() -> None:
     with tempfile.TemporaryDirectory() as folder:
         key, certificate = f"{folder}/key.pem", f"{folder}/cert.pem"
         subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "1",
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
+             "-days", "1",
              "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
             check=True, capture_output=True,
         )  # fmt: skip

@@ -82,8 +82,8 @@ def packet_block(
 
 
 def pcapng(
-    packets: Packets, link: int = 1, big: bool = False, resolution: int | None = 9, offset: int = 0, kind: int = ENHANCED,
-    comment: str = "", comments: Mapping[int, str] | None = None, snaplen: int = 0,
+    packets: Packets, link: int = 1, big: bool = False, resolution: int | None = 9, offset: int = 0,
+    kind: int = ENHANCED, comment: str = "", comments: Mapping[int, str] | None = None, snaplen: int = 0,
 ) -> bytes:  # fmt: skip
     """One section with one interface; results of several calls may be joined. `comments` are packets', by number
     from 0; `comment` is the section's."""

@@ -1,0 +1,276 @@
+"""The command line: through `main`, and as the installed command."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from analyzer.cli.main import main
+from analyzer.errors import ExitStatus
+from analyzer.views import json_schema
+from tests.conftest import SAMPLES
+from tests.wire.captures import pcap
+from tests.wire.frames import BINARY, CLOSE, TEXT, close_payload
+from tests.wire.handshakes import request, response
+from tests.wire.talks import Talk
+
+TOUR = str(SAMPLES / "tour.pcapng")
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202eevil\u2028\x9b31m\r\n"
+
+
+def run(*words: str) -> int:
+    return main(list(words))
+
+
+def test_the_summary_tells_the_three_endings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("summary", TOUR) == ExitStatus.OK
+    out = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "server refused the upgrade with 403" in out
+    assert 'client closed with 1000 (normal closure) "done for today"' in out
+    assert "server closed TCP without a Close frame after 3.0 s of silence (browsers report 1006)" in out
+    assert "long poll" in out
+    assert "webhook" in out
+    assert "s3cr3t" not in out
+
+
+def test_a_bare_file_is_summarised(capsys: pytest.CaptureFixture[str]) -> None:
+    run(TOUR)
+    bare = capsys.readouterr().out
+    run("summary", "sample:tour")
+    assert capsys.readouterr().out == bare
+
+
+def test_pages_fit_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for sample in SAMPLES.glob("*.pcapng"):
+        run("summary", str(sample))
+        assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
+    run("summary", TOUR)
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("verb", ["connections", "exchanges", "handshakes", "frames", "messages", "notes"])
+def test_json_follows_its_schema(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    properties = json_schema(verb)["properties"]
+    types = {"string": str, "integer": int, "boolean": bool, "null": type(None)}
+    seen = 0
+    for sample in ("tour", "policy", "killed"):
+        assert run(verb, "--json", f"sample:{sample}") == 0
+        for line in capsys.readouterr().out.splitlines():
+            record = json.loads(line)
+            seen += 1
+            assert set(record) == set(properties)
+            for name, value in record.items():
+                allowed = properties[name]["type"]
+                allowed = allowed if isinstance(allowed, list) else [allowed]
+                assert type(value) in [types[kind] for kind in allowed], (name, value)
+                if "enum" in properties[name]:
+                    assert value in properties[name]["enum"]
+    assert seen
+
+
+def test_rows_are_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    def count(*words: str) -> int:
+        assert run("frames", "--json", *words, TOUR) == 0
+        return len(capsys.readouterr().out.splitlines())
+
+    whole = count()
+    assert count("--limit", "3") == 3
+    assert count("--filter", "opcode == close") == 2
+    assert count("--host", "127.0.0.0/8") == whole
+    assert count("--host", "10.0.0.0/8") == 0
+    assert count("--from", "3.5s", "--to", "100s") == 2
+    run("connections", "--json", TOUR)
+    keys = [json.loads(line)["connection"] for line in capsys.readouterr().out.splitlines()]
+    assert sum(count("--connection", key) for key in keys) == whole
+    assert count("--connection", keys[1], "--filter", "sender == server") > 3
+
+
+@pytest.mark.parametrize(
+    ("manner", "shown"), [("text", "hello"), ("hex", "68656c6c6f"), ("base64", "aGVsbG8="), ("none", None)]
+)
+def test_payload_manners(manner: str, shown: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    run("messages", "--json", "--payload", manner, "--filter", 'payload == "hello"', TOUR)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line).get("payload") == shown
+
+
+def test_explain_tells_all_and_writes_markdown(capsys: pytest.CaptureFixture[str]) -> None:
+    run("connections", "--json", TOUR)
+    key = json.loads(capsys.readouterr().out.splitlines()[1])["connection"]
+    assert run("explain", "--connection", key, TOUR) == 0
+    out = capsys.readouterr().out
+    for part in (
+        "Verdict",
+        "Opening handshake",
+        "accept value",
+        "is right",
+        "chat.v1",
+        "ping",
+        "4 frames",
+        "tcp.stream",
+    ):
+        assert part in out
+    assert run("explain", "--md", "--connection", key, TOUR) == 0
+    assert capsys.readouterr().out.startswith(f"## WebSocket {key}")
+    assert run("explain", TOUR) == ExitStatus.USAGE
+    assert "say which" in capsys.readouterr().err
+
+
+def test_secrets_are_shown_only_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("summary", "handshakes", "connections"):
+        run(verb, TOUR)
+        assert "s3cr3t" not in capsys.readouterr().out
+        run(verb, "--show-secrets", TOUR)
+        assert "s3cr3t" in capsys.readouterr().out
+
+
+def test_times_follow_the_zone(capsys: pytest.CaptureFixture[str]) -> None:
+    run("frames", "--limit", "1", TOUR)
+    utc = capsys.readouterr().out
+    run("frames", "--limit", "1", "--tz", "Asia/Kolkata", TOUR)
+    assert capsys.readouterr().out != utc
+    assert run("frames", "--tz", "Mars/Olympus", TOUR) == ExitStatus.USAGE
+
+
+def test_fail_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("notes", "--fail-on", "must", "sample:policy") == ExitStatus.FOUND
+    assert run("notes", "--fail-on", "must", "sample:nginx-idle") == ExitStatus.OK
+    assert run("summary", "--fail-on", "odd", "sample:policy") == ExitStatus.FOUND
+
+
+def test_output_goes_to_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("frames", "--json", "-o", str(tmp_path / "out.jsonl"), TOUR) == 0
+    assert capsys.readouterr().out == ""
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) > 10
+    assert run("frames", "-o", str(tmp_path), TOUR) == ExitStatus.OUTPUT
+
+
+ERRORS: dict[str, tuple[list[str], int, str]] = {
+    "missing file": (["summary", "/nowhere/x.pcap"], 3, "does not exist"),
+    "not a capture": (["summary", str(SAMPLES / "README.md")], 3, "not a capture"),
+    "no such sample": (["summary", "sample:nothing"], 3, "samples:"),
+    "bad filter": (["frames", "--filter", "opcod == 1", TOUR], 2, "did you mean opcode"),
+    "bad network": (["frames", "--host", "10.0.0.0/99", TOUR], 2, "10.0.0.0/24"),
+    "no such connection": (["frames", "--connection", "c1", TOUR], 2, "no connection"),
+    "bad option": (["frames", "--nonsense", TOUR], 2, "unrecognized"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors_are_one_line_with_what_to_do(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words, status, told = ERRORS[name]
+    assert run(*words) == status
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert told in err
+    assert "Traceback" not in err
+
+
+def test_a_damaged_capture_is_shown_as_far_as_it_goes(
+    save: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    octets = Path(TOUR).read_bytes()
+    assert run("summary", save(octets[:-50])) == ExitStatus.DAMAGED
+    out, err = capsys.readouterr()
+    assert "done for today" in out
+    assert "cut off in the middle of a record" in err
+
+
+def hostile() -> bytes:
+    talk = Talk().open()
+    path = "/x" + HOSTILE.replace("\r\n", "").replace("\u202e", "").replace("\u2028", "").replace("\x9b", "")
+    talk.send("C", request(path, headers={"User-Agent": "\x1b[31mred\x9b", "Origin": "\x07bell"}))
+    talk.send("S", response()).frame("C", TEXT, HOSTILE).frame("S", BINARY, HOSTILE.encode("utf-16"))
+    talk.frame("S", TEXT, b"\xff\x1b[2J").frame("C", CLOSE, close_payload(1000, HOSTILE[:60]))
+    other = Talk(client=("10.0.0.3", 7)).open().send("C", b"GET /\x1b[2Jhttp HTTP/1.1\r\n\r\n")
+    other.send("S", b"HTTP/1.1 200 \x1b]0;x\x07\r\nContent-Length: 0\r\n\r\n")
+    return pcap([*talk.packets(), *other.packets()])
+
+
+@pytest.mark.parametrize(
+    "verb", ["summary", "explain", "connections", "exchanges", "handshakes", "frames", "messages", "notes"]
+)
+@pytest.mark.parametrize("extra", [[], ["--payload", "text"], ["--json", "--payload", "text"], ["--show-secrets"]])
+def test_peers_never_reach_the_terminal(
+    verb: str, extra: list[str], save: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(verb, *extra, save(hostile())) == 0
+    out, err = capsys.readouterr()
+    assert out
+    for text in (out, err):
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", text)
+
+
+@pytest.mark.parametrize(("sample", "why"), [("tls", "SSLKEYLOGFILE"), ("http-only", "without an upgrade")])
+def test_a_capture_without_websocket_says_why(sample: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("summary", f"sample:{sample}") == 0
+    assert why in re.sub(r"\s+", " ", capsys.readouterr().out)
+
+
+def test_other_reasons(save: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+    middle = Talk().frame("C", TEXT, b"hello").frame("S", TEXT, b"hello")
+    http2 = Talk().open().send("C", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    cut = pcap(Talk().open().upgrade().packets(), snaplen=80)
+    for octets, why in (
+        (pcap([]), "no packets at all"), (pcap(middle.packets() * 1), "started after the handshake"),
+        (pcap(http2.packets()), "RFC 8441"), (cut, "snaplen"), (pcap(middle.packets(), link=147), "link type 147"),
+    ):  # fmt: skip
+        run("summary", save(octets))
+        assert why in re.sub(r"\s+", " ", capsys.readouterr().out)
+
+
+def test_many_connections_are_told_in_totals(save: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+    packets = []
+    for number in range(60):
+        talk = Talk(client=("10.0.0.1", 1000 + number)).open().upgrade()
+        talk.frame("S", CLOSE, close_payload(1012)).frame("C", CLOSE, close_payload(1012))
+        packets += talk.packets()
+    path = save(pcap(packets))
+    run("summary", path)
+    out = capsys.readouterr().out
+    assert "1012 (60)" in out
+    assert "20 more connections" in out
+    run("summary", "--limit", "0", path)
+    assert capsys.readouterr().out.count("service restart") >= 60
+
+
+def test_samples_filters_schema_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, told in ((["samples"], "sample:tour"), (["filters"], "close_code"), (["schema", "frames"], '"opcode"'),
+                        (["--version"], "walks"), (["--help"], "frame.number")):  # fmt: skip
+        assert run(*words) == 0
+        assert told in capsys.readouterr().out
+
+
+def command() -> list[str]:
+    found = shutil.which("framescope", path=str(Path(sys.executable).parent))
+    return [found] if found else [sys.executable, "-m", "analyzer"]
+
+
+def test_the_installed_command_reads_pipes_and_survives_closed_ones() -> None:
+    piped = subprocess.run([*command(), "-"], input=Path(TOUR).read_bytes(), capture_output=True, check=True)
+    assert b"done for today" in piped.stdout
+    assert piped.stderr == b""
+    shell = " ".join([*command(), "frames", TOUR, "|", "head", "-1"])
+    head = subprocess.run(["bash", "-o", "pipefail", "-c", shell], capture_output=True, check=False)
+    assert head.returncode == 0
+    assert head.stderr == b""
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys; from analyzer.cli.main import main; main(['--help']); print([m for m in ('numpy','lark','rich','dpkt') if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
+    assert out.splitlines()[-1] == "[]"
+
+
+def test_a_summary_imports_no_parser_and_no_dpkt() -> None:
+    code = f"import sys; from analyzer.cli.main import main; main(['{TOUR}']); print([m for m in ('lark','rich','dpkt','scapy','zstandard','textual') if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
+    assert out.splitlines()[-1] == "[]"

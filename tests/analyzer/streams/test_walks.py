@@ -1,0 +1,213 @@
+"""The TCP walks: compiled and plain give the same; sequence numbers wrap; holes are given up by rule."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from random import Random
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.streams import flow_walk, segment_walk
+
+DATA, GAP, LATE, END, RESET = 0, 1, 3, 4, 5
+SYN, ACK, FIN, RST, PSH = 2, 16, 1, 4, 8
+
+
+def plain(name: str) -> ModuleType:
+    """A walk as its source stands."""
+    path = Path(__file__).parent.parent.parent.parent / "analyzer" / "streams" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"plain_{name}", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+PLAIN_FLOW, PLAIN_SEGMENT = plain("flow_walk"), plain("segment_walk")
+
+
+def flows(module: ModuleType, packets: list[tuple[int, int, int, int]], first: int = 2049) -> list[tuple[int, int]]:
+    """Stream and direction of packets (source, destination, seq, flags), fed in two chunks."""
+    state = module.Flows(first, 3001)
+    out: list[tuple[int, int]] = []
+    for part in (packets[: len(packets) // 2], packets[len(packets) // 2 :]):
+        source, destination = (np.array([p[i] for p in part], np.int64) for i in (0, 1))
+        seq = np.array([p[2] for p in part], np.uint32)
+        flags = np.array([p[3] for p in part], np.uint8)
+        stream, direction = np.zeros(len(part), np.int32), np.zeros(len(part), np.uint8)
+        state.reserve(len(part))
+        opened = np.zeros(len(part), np.int64)
+        module.walk(
+            state, source.data, destination.data, seq.data, flags.data, stream.data, direction.data, opened.data
+        )
+        out += zip(stream.tolist(), direction.tolist(), strict=True)
+    return out
+
+
+PACKETS = st.lists(
+    st.tuples(
+        st.integers(1, 4),
+        st.integers(1, 4),
+        st.integers(0, 2**32 - 1),
+        st.sampled_from([SYN, SYN | ACK, ACK, FIN | ACK, RST]),
+    ),
+    max_size=40,
+)
+
+
+@given(PACKETS, st.integers(0, 1000))
+def test_flows_agree_and_do_not_depend_on_the_hash(packets: list[tuple[int, int, int, int]], odd: int) -> None:
+    assert flows(flow_walk, packets) == flows(PLAIN_FLOW, packets) == flows(flow_walk, packets, 2 * odd + 1)
+
+
+def test_many_flows_stay_apart() -> None:
+    packets = [(number, 10**6, 1, SYN) for number in range(5000)] * 2
+    found = flows(flow_walk, packets)
+    assert [stream for stream, _ in found] == [*range(5000)] * 2
+
+
+def test_port_reuse_and_late_syns() -> None:
+    open_, data = (1, 2, 100, SYN), (1, 2, 101, ACK)
+    assert flows(flow_walk, [open_, data, open_, (1, 2, 900, SYN), (2, 1, 5, SYN | ACK)]) == [
+        (0, 0),
+        (0, 0),
+        (0, 0),
+        (1, 0),
+        (1, 1),
+    ]
+    assert flows(flow_walk, [data, open_, data]) == [(0, 0)] * 3
+
+
+class Feed:
+    """One stream's segments, walked one call each."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module = module
+        self.state: Any = module.Segments()
+        self.state.reserve(1)
+        self.count = 0
+
+    def __call__(
+        self,
+        side: int,
+        seq: int,
+        length: int,
+        flags: int = ACK,
+        ack: int = 0,
+        time: int = 0,
+        captured: int | None = None,
+    ) -> list[tuple[int, ...]]:
+        spans = self.module.Spans()
+        one = lambda value, dtype: np.array([value], dtype).data  # noqa: E731
+        self.module.walk(
+            self.state, spans, one(0, "i4"), one(side, "u1"), one(seq & 0xFFFFFFFF, "u4"), one(ack & 0xFFFFFFFF, "u4"),
+            one(flags, "u1"), one(length if captured is None else captured, "u4"), one(length, "u4"),
+            one(1000 * self.count, "i8"), one(0, "i8"), one(time or self.count, "i8"), one(self.count, "i8"),
+        )  # fmt: skip
+        self.count += 1
+        return self.rows(spans)
+
+    def finish(self) -> list[tuple[int, ...]]:
+        spans = self.module.Spans()
+        self.module.finish(self.state, spans, self.count)
+        return self.rows(spans)
+
+    def rows(self, spans: Any) -> list[tuple[int, ...]]:
+        return list(zip(*(spans.column(name).tolist() for name in ("slot", "kind", "offset", "length")), strict=True))
+
+
+@pytest.fixture(params=["imported", "plain"])
+def feed(request: pytest.FixtureRequest) -> Feed:
+    return Feed(segment_walk if request.param == "imported" else PLAIN_SEGMENT)
+
+
+@pytest.mark.parametrize("isn", [0, 1, 1000, 2**31 - 5, 2**32 - 1, 2**32 - 11])
+def test_order_repetition_and_wrap(feed: Feed, isn: int) -> None:
+    feed(0, isn, 0, SYN)
+    base = isn + 1
+    assert feed(0, base, 10) == [(0, DATA, 0, 10)]
+    assert feed(0, base + 20, 10) == []
+    assert feed(0, base + 30, 5) == []
+    assert feed(0, base, 10) == []
+    assert feed(0, base + 5, 15) == [(0, DATA, 10, 10), (0, DATA, 20, 10), (0, DATA, 30, 5)]
+    assert feed(0, base + 25, 20) == [(0, DATA, 35, 10)]
+    assert feed(0, base + 45, 0, FIN | ACK) == [(0, END, 45, 0)]
+
+
+def test_cut_segments_are_gaps_of_known_size(feed: Feed) -> None:
+    feed(0, 0, 0, SYN)
+    assert feed(0, 1, 100, captured=40) == [(0, DATA, 0, 40), (0, GAP, 40, 60)]
+    assert feed(0, 101, 5) == [(0, DATA, 100, 5)]
+
+
+def test_a_fin_waits_for_what_is_before_it(feed: Feed) -> None:
+    feed(0, 0, 0, SYN)
+    assert feed(0, 11, 0, FIN | ACK) == []
+    assert feed(0, 1, 10) == [(0, DATA, 0, 10), (0, END, 10, 0)]
+
+
+def test_a_reset_is_told_at_once(feed: Feed) -> None:
+    feed(0, 0, 0, SYN)
+    assert feed(1, 0, 0, RST) == [(1, RESET, 0, 0)]
+
+
+def test_a_middle_start_waits_for_a_syn_and_then_takes_the_lowest(feed: Feed) -> None:
+    assert feed(0, 110, 10) == []
+    assert feed(0, 99, 0, SYN) == []
+    assert feed(0, 100, 10) == [(0, DATA, 0, 10), (0, DATA, 10, 10)]
+    other = Feed(feed.module)
+    rows: list[tuple[int, ...]] = []
+    for number in range(20):
+        rows += other(0, 500 + 10 * (number ^ 1), 10)
+    assert rows[0] == (0, DATA, 0, 10)
+    assert sum(row[3] for row in rows) == 200
+
+
+def test_an_acknowledged_hole_is_given_up_and_what_comes_later_is_late(feed: Feed) -> None:
+    feed(0, 0, 0, SYN)
+    feed(0, 1, 10)
+    feed(0, 21, 10)
+    rows = []
+    for _ in range(70):
+        rows += feed(1, 500, 0, ACK, ack=31)
+    assert rows == [(0, GAP, 10, 10), (0, DATA, 20, 10)]
+    assert feed(0, 11, 10) == [(0, LATE, 10, 10)]
+
+
+def test_an_unacknowledged_hole_waits_for_the_end(feed: Feed) -> None:
+    feed(0, 0, 0, SYN)
+    feed(0, 11, 10)
+    for number in range(100):
+        assert feed(1, 500 + number, 0, ACK, ack=1) == []
+    assert feed.finish() == [(0, GAP, 0, 10), (0, DATA, 10, 10)]
+
+
+def test_far_ahead_costs_nothing(feed: Feed) -> None:
+    feed(0, 0, 0, SYN)
+    assert feed(0, 2**31 - 5, 10) == []
+    assert feed.finish() == []
+    assert feed.state.column("stray").tolist()[0] == 10
+
+
+@given(st.integers(0, 2**32))
+def test_compiled_and_plain_agree(seed: int) -> None:
+    random = Random(seed)
+    feeds = Feed(segment_walk), Feed(PLAIN_SEGMENT)
+    for _ in range(60):
+        step = (
+            random.randrange(2),
+            random.randrange(300),
+            random.randrange(30),
+            random.choice([ACK, ACK, ACK, SYN, FIN | ACK, RST]),
+            random.randrange(400),
+            random.randrange(10**10),
+        )
+        assert feeds[0](*step) == feeds[1](*step)
+    assert feeds[0].finish() == feeds[1].finish()

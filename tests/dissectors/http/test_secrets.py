@@ -1,0 +1,42 @@
+"""Secrets are masked, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from dissectors.http.secrets import mask_field, mask_target, mask_text
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("target", "masked"),
+    [
+        ("/chat?token=abc&room=1", "/chat?token=***&room=1"),
+        ("/chat?room=1&access_token=abc", "/chat?room=1&access_token=***"),
+        ("/chat?room=key", "/chat?room=key"),
+        (f"/chat/{JWT}", "/chat/***"),
+        ("/plain", "/plain"),
+    ],
+)
+def test_targets(target: str, masked: str) -> None:
+    assert mask_target(target) == masked
+
+
+@pytest.mark.parametrize(
+    "text", ["Bearer abcdef123456", '{"token": "s3cr3t", "room": 1}', f"hello {JWT}", "password=hunter2"]
+)
+def test_texts(text: str) -> None:
+    masked = mask_text(text)
+    assert "***" in masked
+    for secret in ("abcdef123456", "s3cr3t", JWT, "hunter2"):
+        assert secret not in masked
+
+
+def test_harmless_text_stays() -> None:
+    assert mask_text("the key to success is a good token economy") == "the key to success is a good token economy"
+
+
+def test_fields() -> None:
+    assert mask_field("Cookie", "a=b") == "***"
+    assert mask_field("Accept", "text/html") == "text/html"
