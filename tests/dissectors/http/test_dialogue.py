@@ -81,8 +81,8 @@ def test_conversations(name: str) -> None:
     client, server, expected = TALKS[name]
     dialogue = play([(0, client), (1, server)])
     rows = [(e.method, e.target, e.status, e.request_body, e.response_body, e.interim) for e in dialogue.exchanges]
-    assert [row[:3] + (max(row[3], 0),) + row[4:] for row in rows] == [
-        row[:3] + (max(row[3], 0),) + row[4:] for row in expected
+    assert [(*row[:3], max(row[3], 0), *row[4:]) for row in rows] == [
+        (*row[:3], max(row[3], 0), *row[4:]) for row in expected
     ]
     assert all(e.complete for e in dialogue.exchanges)
 

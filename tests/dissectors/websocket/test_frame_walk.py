@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def scan(octets: bytes, cuts: list[int], scanner: FrameScanner) -> tuple[list[tu
     rows: list[tuple[int, ...]] = []
     notes: list[Observation] = []
     edges = [0, *sorted(cuts), len(octets)]
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         found = scanner.scan(memoryview(octets[start:stop]), start, state)
         rows += zip(*(found.rows[name].tolist() for name in COLUMNS), strict=True)
         notes += found.notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +42,7 @@ def test_utf8_agrees_with_python(octets: bytes, key: bytes, cuts: list[int], end
     masked = memoryview(mask_octets(octets, key))
     state = 0
     edges = [0, *sorted(min(cut, len(octets)) for cut in cuts), len(octets)]
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         state = utf8(masked, start, stop, int.from_bytes(key, "big"), start, state)
     verdict = -1 if state < 0 else 0 if state else 1
     wanted = expected(octets)
