@@ -22,7 +22,7 @@ STYLES = {0: "plain", 1: "upgrade", 2: "connect", 3: "long-poll", 4: "webhook"}
 RESULTS = {0: "unanswered", 1: "accepted", 2: "refused", 3: "other-protocol"}
 ACCEPTS = {0: "unknown", 1: "right", 2: "wrong", 3: "missing"}
 VERDICTS = {0: "not-text", 1: "valid", 2: "invalid", 3: "unknown"}
-INFLATES = {0: "plain", 1: "inflated", 2: "failed", 3: "context-lost", 4: "over-limit"}
+INFLATES = {0: "plain", 1: "inflated", 2: "failed", 3: "context-lost", 4: "over-limit", 5: "unfinished"}
 
 CHANNEL = Column("channel", "i4", "the octet channel that it crossed", "row of CHANNELS")
 DIRECTION = Column("direction", "u1", "physical direction", values=DIRECTIONS)

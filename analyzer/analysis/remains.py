@@ -17,6 +17,8 @@ from dissectors.tables import Table
 BINARY, CLOSE = 2, 8
 UNKNOWN = 3
 """The code of `schemas.VERDICTS` of UTF-8."""
+UNFINISHED = 5
+"""The code of `schemas.INFLATES`."""
 
 
 def append_remains(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
@@ -62,7 +64,7 @@ def _messages(tables: Mapping[str, Table], framing: Framing, notes: Observations
             "channel": channel, "direction": direction, "opcode": opcode,
             "first_frame": int(state["first_frame"][slot]), "last_frame": -1, "frames": int(state["frames"][slot]),
             "length": length, "inflated": -1, "compressed": int(state["compressed"][slot]),
-            "inflate": int(state["compressed"][slot]), "utf8": UNKNOWN if opcode == 1 else 0, "complete": 0,
+            "inflate": UNFINISHED if state["compressed"][slot] else 0, "utf8": UNKNOWN if opcode == 1 else 0, "complete": 0,
             "close_code": -1, "close_reason": 0, "answers": -1, "first_time": first_time, "time": NO_TIME,
         }  # fmt: skip
         rows.append([cells[column.name] for column in MESSAGES.columns])

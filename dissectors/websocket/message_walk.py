@@ -138,7 +138,7 @@ def keep(folds: Folds, slot: int, out: bytes) -> None:
         folds.recent[slot] = recent
     recent.append(out)
     folds.recent_length[slot] += len(out)
-    if folds.recent_length[slot] > 4 * WINDOW or len(recent) > 1024:
+    if folds.recent_length[slot] > 2 * WINDOW or len(recent) > 1024:
         whole = b"".join(recent)[-WINDOW:]
         folds.recent[slot] = [whole]
         folds.recent_length[slot] = len(whole)
