@@ -29,6 +29,7 @@ def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, 
     """Fill CONNECTIONS and CLOSES, and append what is left unfinished. `number_of`: the framing's number of the
     WebSocket session on a TCP connection, -1 for none."""
     append_remains(tables, framing, assembly, number_of, notes)
+    notes.flush()
     shakes = tables["handshakes"]
     if not len(shakes):
         return

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.analysis.frames import Framing, Side
-from analyzer.analysis.observations import Observations
+from analyzer.analysis.observations import LAST, Observations
 from analyzer.analysis.sniffing import protocol_of
 from analyzer.capture.records import Source
 from analyzer.limits import Limits
@@ -103,6 +103,7 @@ class Conversations:
         self._left: dict[int, int] = {}
         self._moved: dict[int, int] = {}
         self._first_mark = 0
+        self._now = LAST
         self._packets: list[int] = []
         self._times: list[int] = []
         self._release: list[int] = []
@@ -138,6 +139,7 @@ class Conversations:
             number = piece.slot >> 1
             if number in left:
                 continue
+            self._now = piece.release
             talk = talks.get(number)
             if talk is None:
                 talk = talks[number] = Talk(number)
@@ -153,6 +155,7 @@ class Conversations:
 
     def finish(self, mark: int) -> None:
         """The capture ended."""
+        self._now = LAST
         for stream in sorted(self.talks):
             talk = self.talks[stream]
             if talk.dialogue is None:
@@ -245,7 +248,7 @@ class Conversations:
         for observation in dialogue.notes:
             packet, time = self._place(observation.mark)
             self.notes.one(observation.note, talk.channel, observation.direction, observation.offset,
-                           observation.length, packet, time, observation.detail)  # fmt: skip
+                           observation.length, packet, time, observation.detail, self._now)  # fmt: skip
         dialogue.notes.clear()
         upgrade = dialogue.upgrade
         for exchange in dialogue.exchanges:

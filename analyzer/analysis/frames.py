@@ -43,6 +43,7 @@ class Run:
     position: npt.NDArray[np.int64]
     packet: npt.NDArray[np.int64]
     time: npt.NDArray[np.int64]
+    release: npt.NDArray[np.int64]
 
 
 class Framing:
@@ -79,7 +80,7 @@ class Framing:
             walk_frames(
                 self.directions, self._frame_rows, self._events, self._note_rows, run.octets,
                 run.slot.data, run.kind.data, run.offset.data, run.length.data, run.position.data,
-                run.packet.data, run.time.data,
+                run.packet.data, run.time.data, run.release.data,
             )  # fmt: skip
             walk_messages(self.folds, self._events, self._message_rows, self._note_rows, run.octets)
             self._events.clear()
@@ -119,7 +120,7 @@ class Framing:
             slot = cell("slot")
             self.notes.append(
                 cell("code"), channels[slot >> 1], slot & 1, cell("offset"), cell("length"), cell("packet"),
-                cell("time"),
+                cell("time"), cell("release"),
             )  # fmt: skip
             notes.clear()
 

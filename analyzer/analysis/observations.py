@@ -18,8 +18,13 @@ for _note, _meaning in MEANINGS.items():
     _LAYER[_note] = _meaning.layer
 
 
+LAST = 2**62
+"""The release of what is observed when the capture has ended."""
+
+
 class Observations:
-    """Fills NOTES. Beyond the limit a row is only counted: `left_out` says how many, by code."""
+    """Fills NOTES. Rows are gathered for a chunk, and stand in the order of the packets that released the octets they
+    are about. Beyond the limit a row is only counted: `left_out` says how many, by code."""
 
     def __init__(self, table: Table, strings: Strings, limits: Limits) -> None:
         self.table = table
@@ -27,30 +32,36 @@ class Observations:
         self.limit = limits.notes_per_code
         self.left_out: Counter[Note] = Counter()
         self._seen: Counter[tuple[int, int, int]] = Counter()
+        self._rows: list[tuple[int, ...]] = []
 
-    def append(self, code: Array, channel: Array, direction: Array, offset: Array, length: Array, packet: Array,
-               time: Array, detail: Array | None = None) -> None:  # fmt: skip
-        """Append rows of one layer, in the order of observation."""
-        keep = self._within(code, channel, direction)
-        columns = {
-            "code": code, "severity": _SEVERITY[code], "layer": _LAYER[code], "channel": channel,
-            "direction": direction, "offset": offset, "length": length, "packet": packet, "time": time,
-            "detail": np.zeros(len(code), np.int32) if detail is None else detail,
-        }  # fmt: skip
-        self.table.append(columns if keep is None else {name: column[keep] for name, column in columns.items()})
+    def append(self, *columns: Array) -> None:
+        """Gather rows of one layer: code, channel, direction, offset, length, packet, time, release."""
+        self._rows += [(*cells, 0) for cells in zip(*(column.tolist() for column in columns), strict=True)]
 
     def one(self, note: Note, channel: int, direction: int, offset: int, length: int, packet: int = -1,
-            time: int = NO_TIME, detail: str = "") -> None:  # fmt: skip
-        """Append one row."""
-        cells = (int(note), channel, direction, offset, length, packet, time, self.strings.intern(detail))
-        self.append(*(np.array([cell]) for cell in cells))
+            time: int = NO_TIME, detail: str = "", release: int = LAST) -> None:  # fmt: skip
+        """Gather one row."""
+        code = self.strings.intern(detail)
+        self._rows.append((int(note), channel, direction, offset, length, packet, time, release, code))
 
-    def _within(self, code: Array, channel: Array, direction: Array) -> Array | None:
-        keys = list(zip(channel.tolist(), direction.tolist(), code.tolist(), strict=True))
-        keep = np.ones(len(keys), np.bool_)
-        for row, key in enumerate(keys):
+    def flush(self) -> None:
+        """Append what was gathered. A connection that is wrong in the same way over and over is told so often only."""
+        if not self._rows:
+            return
+        self._rows.sort(key=lambda row: row[7])
+        kept = []
+        for row in self._rows:
+            key = (row[1], row[2], row[0])
             self._seen[key] += 1
             if self._seen[key] > self.limit:
-                keep[row] = False
-                self.left_out[Note(key[2])] += 1
-        return None if keep.all() else keep
+                self.left_out[Note(row[0])] += 1
+            else:
+                kept.append(row)
+        self._rows = []
+        columns = np.array(kept, np.int64).reshape(-1, 9).T
+        names = ("code", "channel", "direction", "offset", "length", "packet", "time")
+        found = dict(zip(names, columns, strict=False))
+        code = columns[0]
+        self.table.append(
+            found | {"severity": _SEVERITY[code], "layer": _LAYER[code], "detail": columns[8].astype(np.int32)}
+        )

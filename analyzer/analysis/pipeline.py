@@ -96,6 +96,7 @@ class Analysis:
             cut_packets=self.cut_packets,
             unseen=int(self.assembly.segments.column("missing").sum()),
             let_go=self.let_go,
+            notes_left_out=self.notes.left_out.total(),
         )
         tables = {name: table.freeze() for name, table in self.tables.items()}
         channels = self.framing.channels
@@ -127,6 +128,7 @@ class Analysis:
         runs = self._runs(spans, octets, rows, upgraded)
         if runs:
             self.framing.feed(runs)
+        self.notes.flush()
         for row in ended.tolist():
             self.framing.folds.let_go(int(2 * number[row] + (spans.slot[row] & 1)))
 
@@ -137,10 +139,11 @@ class Analysis:
             "slot": 2 * number[spans.slot[rows] >> 1] + (spans.slot[rows] & 1),
             "kind": spans.kind[rows], "offset": spans.offset[rows], "length": spans.length[rows],
             "position": spans.position[rows], "packet": spans.packet[rows], "time": spans.time[rows],
+            "release": spans.release[rows],
         }  # fmt: skip
         at = spans.at[rows]
         if upgraded:
-            columns, at = _with_early(columns, at, spans.release[rows], upgraded)
+            columns, at = _with_early(columns, at, upgraded)
         if not len(at):
             return []
         elsewhere = (columns["position"] < 0) & (columns["kind"] == 0)
@@ -174,7 +177,7 @@ class Analysis:
                 self._sealed[name] = index + 1
 
 
-def _with_early(columns: dict[str, Array], at: Array, release: Array,
+def _with_early(columns: dict[str, Array], at: Array,
                 upgraded: list[Upgraded]) -> tuple[dict[str, Array], Array]:  # fmt: skip
     """Bring the spans of connections that upgraded in this chunk in, as if the packet that completed the 101 had
     delivered what came before it."""
@@ -182,7 +185,7 @@ def _with_early(columns: dict[str, Array], at: Array, release: Array,
     for upgrade in upgraded:
         if upgrade.number < len(floors):
             floors[upgrade.number] = upgrade.release
-    release = np.maximum(release, floors[columns["slot"] >> 1])
+    columns["release"] = np.maximum(columns["release"], floors[columns["slot"] >> 1])
     early: list[tuple[Upgraded, Piece]] = [(upgrade, piece) for upgrade in upgraded for piece in upgrade.early]
     if early:
         extra = {
@@ -190,13 +193,13 @@ def _with_early(columns: dict[str, Array], at: Array, release: Array,
             "kind": [piece.kind for _, piece in early], "offset": [piece.offset for _, piece in early],
             "length": [piece.length for _, piece in early], "position": [-1] * len(early),
             "packet": [piece.packet for _, piece in early], "time": [piece.time for _, piece in early],
+            "release": [upgrade.release for upgrade, _ in early],
         }  # fmt: skip
         columns = {
             name: np.concatenate([np.array(extra[name], column.dtype), column]) for name, column in columns.items()
         }
         at = np.concatenate([np.array([piece.at for _, piece in early], np.int64), at])
-        release = np.concatenate([np.array([upgrade.release for upgrade, _ in early], np.int64), release])
-    order = np.argsort(release, kind="stable")
+    order = np.argsort(columns["release"], kind="stable")
     return {name: column[order] for name, column in columns.items()}, at[order]
 
 

@@ -64,8 +64,9 @@ def _messages(tables: Mapping[str, Table], framing: Framing, notes: Observations
             "channel": channel, "direction": direction, "opcode": opcode,
             "first_frame": int(state["first_frame"][slot]), "last_frame": -1, "frames": int(state["frames"][slot]),
             "length": length, "inflated": -1, "compressed": int(state["compressed"][slot]),
-            "inflate": UNFINISHED if state["compressed"][slot] else 0, "utf8": UNKNOWN if opcode == 1 else 0, "complete": 0,
-            "close_code": -1, "close_reason": 0, "answers": -1, "first_time": first_time, "time": NO_TIME,
+            "inflate": UNFINISHED if state["compressed"][slot] else 0, "utf8": UNKNOWN if opcode == 1 else 0,
+            "complete": 0, "close_code": -1, "close_reason": 0, "answers": -1,
+            "first_time": first_time, "time": NO_TIME,
         }  # fmt: skip
         rows.append([cells[column.name] for column in MESSAGES.columns])
     tables["messages"].append(MESSAGES.pack(rows))

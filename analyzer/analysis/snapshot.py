@@ -31,6 +31,8 @@ class Traffic:
     """Octets of TCP streams known to be missing."""
     let_go: int = 0
     """Packets of no interest whose rows were left out."""
+    notes_left_out: int = 0
+    """Observations that were counted but have no row: a direction that is wrong in the same way over and over."""
 
 
 @dataclass(frozen=True, slots=True)

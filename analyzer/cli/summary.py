@@ -205,6 +205,8 @@ def _notes(snapshot: Snapshot, page: Page) -> None:
         colour = {Severity.MUST: "bad", Severity.SHOULD: "odd"}.get(meaning.severity, "dim")
         severity = page.style(f"{meaning.severity.name.lower():<6}", colour)
         _wrapped(page, f"  {severity} {number:>6}  {code_name(Note(code))}: {meaning.sentence} ({meaning.source})", 17)
+    if snapshot.traffic.notes_left_out:
+        page.line(f"  and {snapshot.traffic.notes_left_out} more of the same, counted only")
 
 
 def _wrapped(page: Page, text: str, indent: int) -> None:

@@ -25,6 +25,8 @@ HEAD, SIZED, CHUNK_LINE, CHUNK_DATA, TRAILERS, UNTIL_CLOSE, WAITING, LOST = rang
 """States of a side."""
 HELD = 256 << 10
 """Octets held of a side that waits for the other: more than the largest initial flight (RFC 6928) many times over."""
+PIPELINED = 1000
+"""Requests without a response; clients that pipeline keep to tens, HTTP/2 servers to 100 streams (RFC 9113 §6.5.2)."""
 SAMPLE = 64 << 10
 """Octets of a refusal's content that are read for its reason."""
 PLAIN, UPGRADE, CONNECT, LONG_POLL, WEBHOOK = range(5)
@@ -278,6 +280,10 @@ class Dialogue:
         style = UPGRADE if "upgrade" in head.headers else CONNECT if head.first == "CONNECT" else _style(head)
         asked = _Asked(head, offset, length, first, style, offer)
         self._asked.append(asked)
+        if len(self._asked) > PIPELINED:
+            self._note(Note.HTTP_LIMIT, direction, offset, length, mark, "too many requests without a response")
+            self._lose(direction)
+            return
         self._framing(direction, head, asked, mark, content_length(head), is_chunked(head))
 
     def _response(self, direction: int, head: Head, offset: int, length: int, first: int, mark: int) -> None:

@@ -6,10 +6,10 @@ cdef class FrameRows(Growing):
     pass
 
 cdef class Events(Growing):
-    pass
+    cdef public long long now
 
 cdef class NoteRows(Growing):
-    pass
+    cdef public long long now
 
 cdef class Directions:
     cdef public long long count
@@ -50,7 +50,8 @@ cdef object lose(Directions directions, NoteRows notes, long long slot, long lon
 cpdef object walk(Directions directions, FrameRows rows, Events events, NoteRows notes,
                   const unsigned char[::1] octets, const long long[::1] slot_of, const unsigned char[::1] kind_of,
                   const long long[::1] offset_of, const long long[::1] length_of, const long long[::1] position_of,
-                  const long long[::1] packet_of, const long long[::1] time_of)
+                  const long long[::1] packet_of, const long long[::1] time_of,
+                  const long long[::1] release_of)
 
 @cython.locals(length=cython.int)
 cdef int header_length(int second) except -1

@@ -40,16 +40,26 @@ class FrameRows(Growing):
 class Events(Growing):
     """What the message walk reads. `first` is the first octet of the frame's header; `position:position + length` the
     piece in the octets of this walk, `phase` how much of the payload came before; `total` the frame's payload length,
-    `frame` the row of the frame where the event ends it, else -1."""
+    `frame` the row of the frame where the event ends it, else -1. `release` is the packet that delivered the piece;
+    `now` holds it while a span is walked."""
 
     NAMES = ("slot", "bits", "first", "key", "phase", "position", "length", "total", "frame", "offset", "packet",
-             "time")  # fmt: skip
+             "time", "release")  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0
 
 
 class NoteRows(Growing):
-    """Observations: the span of octets that they are about, and the packet and time at which they were made."""
+    """Observations: the span of octets that they are about, the packet and time at which they were made, and the packet
+    that delivered the octets, which orders them."""
 
-    NAMES = ("code", "slot", "offset", "length", "packet", "time")
+    NAMES = ("code", "slot", "offset", "length", "packet", "time", "release")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0
 
 
 class Directions:
@@ -123,6 +133,7 @@ def note(notes: NoteRows, code: int, slot: int, offset: int, length: int, packet
     notes.cells[row, 3] = length
     notes.cells[row, 4] = packet
     notes.cells[row, 5] = time
+    notes.cells[row, 6] = notes.now
     notes.count = row + 1
 
 
@@ -144,6 +155,7 @@ def event(events: Events, directions: Directions, slot: int, bits: int, phase: i
     events.cells[row, 9] = directions.start[slot]
     events.cells[row, 10] = packet
     events.cells[row, 11] = time
+    events.cells[row, 12] = events.now
     events.count = row + 1
 
 
@@ -264,6 +276,7 @@ def walk(
     position_of: memoryview,
     packet_of: memoryview,
     time_of: memoryview,
+    release_of: memoryview,
 ) -> None:
     """Walk spans, in the order of delivery. Kind 0 is data, which stands in `octets` at its position; kind 1 is a gap;
     others are passed over. Spans of one slot must not leave offsets out, but may repeat them."""
@@ -286,6 +299,7 @@ def walk(
         directions.at[slot] = stop
         packet = packet_of[span]
         time = time_of[span]
+        events.now = notes.now = release_of[span]
         if directions.mode[slot] == 2:
             directions.opaque[slot] += length
             continue

@@ -394,6 +394,7 @@ def walk(folds: Folds, events: Events, rows: MessageRows, notes: NoteRows, octet
         offset = events.cells[at, 9]
         packet = events.cells[at, 10]
         time = events.cells[at, 11]
+        notes.now = events.cells[at, 12]
         if first & 15 != 8 and folds.close_row[slot] < 0 and folds.close_row[slot ^ 1] < 0:
             folds.last_time[slot] = time
         if first & 8:

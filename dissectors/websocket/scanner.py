@@ -59,7 +59,21 @@ class FrameScanner:
         def one(value: int, dtype: str = "i8") -> memoryview:
             return np.array([value], dtype).data
 
-        walk(state, rows, events, notes, data, one(0), one(kind, "u1"), one(at), one(length), one(0), one(0), one(0))
+        walk(
+            state,
+            rows,
+            events,
+            notes,
+            data,
+            one(0),
+            one(kind, "u1"),
+            one(at),
+            one(length),
+            one(0),
+            one(0),
+            one(0),
+            one(0),
+        )
         found = tuple(
             Observation(Note(code), offset, size)
             for code, offset, size in zip(

@@ -58,7 +58,12 @@ def test_cutting_reordering_and_repeating_change_nothing(seed: int, seq: tuple[i
 @pytest.mark.parametrize("chunk", [200, 1000, 5000])
 def test_results_do_not_depend_on_chunks(chunk: int) -> None:
     talks = [chat(), Talk(client=("10.0.0.9", 1234)).open().send("C", b"SSH-2.0-x\r\n").fin("C")]
-    talks[1].time = talks[0].time
+    wrong = Talk(client=("10.0.0.8", 77), step=1_700_000).open().send("C", request(headers={"Host": None}))
+    wrong.send("S", response()).send("C", frame(TEXT, b"not masked")).send("S", frame(TEXT, b"\xff", rsv=2)).fin("S")
+    talks += [
+        wrong,
+        Talk(client=("10.0.0.7", 78), step=900_000).open().send("C", b"GET /\r\nbad line\r\n\r\n").rst("S"),
+    ]
     packets = sorted((packet for talk in talks for packet in talk.packets()), key=lambda item: item[0])
     assert everything(pcap(packets), chunk) == everything(pcap(packets))
 
