@@ -15,9 +15,9 @@ class ExitStatus(IntEnum):
     USAGE = 2
     """An option, a filter or a name is wrong."""
     INPUT = 3
-    """A file is missing, unreadable, or not a capture."""
+    """A file is missing, unreadable, not a capture, or one whose link type has no decoder."""
     DAMAGED = 4
-    """What was readable is shown, but the capture is cut off or damaged."""
+    """What was readable is shown, but the capture is cut off or damaged, or part of it has no decoder."""
     OUTPUT = 5
     """The output cannot be written."""
 

@@ -23,12 +23,17 @@ def snapshot_of(octets: bytes, chunk: int = 4 << 20) -> Snapshot:
 
 
 def everything(octets: bytes, chunk: int = 4 << 20) -> dict[str, Any]:
-    """Every table whole, thinned rows aside."""
+    """Every table whole with its texts, thinned rows aside."""
     snapshot = snapshot_of(octets, chunk)
-    tables = {name: list(table) for name, table in snapshot.tables.items() if name not in ("packets", "spans")}
-    strings = {code: snapshot.text(code) for code in range(len(snapshot.strings))}
+    tables = {}
+    for name, table in snapshot.tables.items():
+        if name not in ("packets", "spans"):
+            texts = {column.name for column in table.schema.columns if column.text}
+            tables[name] = [
+                {key: snapshot.text(cell) if key in texts else cell for key, cell in row.items()} for row in table
+            ]
     snapshot.source.close()
-    return {"tables": tables, "strings": strings, "problems": [p.partition(": ")[2] for p in snapshot.problems]}
+    return {"tables": tables, "problems": [p.partition(": ")[2] for p in snapshot.problems]}
 
 
 FRAME = ("sender", "opcode", "fin", "rsv", "masked", "mask_key", "header_length", "payload_length", "missing",

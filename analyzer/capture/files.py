@@ -204,7 +204,13 @@ def open_source(paths: Sequence[str | os.PathLike[str]]) -> Source:
     """
     if not paths:
         raise CaptureError("no capture was named", "give a file, or - for standard input")
-    files = [_open(os.fspath(path)) for path in paths]
+    files: list[CaptureFile] = []
+    try:
+        files += (_open(os.fspath(path)) for path in paths)
+    except CaptureError:
+        for file in files:
+            file.close()
+        raise
     return files[0] if len(files) == 1 else CaptureFiles(files)
 
 

@@ -141,12 +141,19 @@ def _explain(
 
 
 def _status(options: argparse.Namespace, snapshot: Snapshot, view: View, places: npt.NDArray[np.int64]) -> int:
+    traffic = snapshot.traffic
     if not options.quiet:
         for problem in snapshot.problems:
             warn(problem)
+        for link, number in traffic.links.items():
+            warn(
+                f"{number} packets of link type {link} have no decoder here: capture on another interface, such as any"
+            )
     if options.fail_on and _worst(snapshot, view, places) >= Severity[options.fail_on.upper()]:
         return ExitStatus.FOUND
-    return ExitStatus.DAMAGED if snapshot.problems else ExitStatus.OK
+    if traffic.packets and sum(traffic.links.values()) == traffic.packets:
+        return ExitStatus.INPUT
+    return ExitStatus.DAMAGED if snapshot.problems or traffic.links else ExitStatus.OK
 
 
 def _worst(snapshot: Snapshot, view: View, places: npt.NDArray[np.int64]) -> int:

@@ -227,6 +227,16 @@ def test_other_reasons(save: Callable[..., str], capsys: pytest.CaptureFixture[s
         assert why in re.sub(r"\s+", " ", capsys.readouterr().out)
 
 
+def test_a_link_type_without_a_decoder(save: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+    packets = Talk().open().packets()
+    assert run("summary", save(pcap(packets, link=147))) == ExitStatus.INPUT
+    assert "link type 147" in capsys.readouterr().err
+    assert run("summary", save(pcap(packets, link=147)), TOUR) == ExitStatus.DAMAGED
+    out, err = capsys.readouterr()
+    assert "done for today" in out
+    assert err.count("\n") == 1
+
+
 def test_many_connections_are_told_in_totals(save: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
     packets = []
     for number in range(60):
