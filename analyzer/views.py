@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from analyzer.analysis.contents import Contents
 from analyzer.analysis.snapshot import Snapshot
+from analyzer.analysis.verdicts import tell
 from analyzer.query.compile import select
 from analyzer.query.fields import Field, Kind, kind_of
 from analyzer.schemas import STATES, TABLES, VERDICTS
@@ -61,14 +62,24 @@ JOINED: tuple[Field, ...] = (
     Field("length", Kind.OCTETS, "payload on the wire; a connection's: both ways"),
     Field("round_trip", Kind.DURATION, "of a pong: since its ping; of a connection: the median", null=-1),
     Field("compressed", Kind.FLAG, "permessage-deflate: of a message used, else agreed"),
+    Field("sentence", Kind.TEXT, "the verdict in words", null=0),
     Field("payload", Kind.PAYLOAD, "the payload, unmasked, of a message inflated"),
 )  # fmt: skip
 """Derived fields. A declared column of the same name goes before."""
 
 
+ALSO: dict[str, tuple[str, ...]] = {
+    "connections": (
+        "path", "subprotocol", "compressed", "verdict", "close_code", "close_reason", "close_by", "client_reported",
+        "server_reported", "end_by", "idle", "duration", "sentence",
+    ),
+    "messages": ("round_trip",),
+}  # fmt: skip
+"""Derived fields that a table's records have behind the declared ones."""
 ONLY_FOR: dict[str, tuple[str, ...]] = {
     "payload": ("frames", "messages"),
     "sender": BY_CHANNEL,
+    "sentence": ("connections",),
     "length": ("frames", "messages", "connections", "exchanges", "notes"),
     "round_trip": ("messages", "connections"),
     "duration": ("messages", "connections", "exchanges", "frames", "handshakes"),
@@ -188,7 +199,8 @@ class View:
         """The columns of a record, in order: what places it first, then what is declared."""
         first = [name for name in ("connection", "stream", "packet", "sender") if name in self._fields]
         hidden = {"channel", *(() if self.name != "connections" else ("key",))}
-        return [*first, *(name for name in self.table.schema.by_name if name not in hidden and name not in first)]
+        declared = (name for name in self.table.schema.by_name if name not in hidden and name not in first)
+        return [*first, *declared, *ALSO.get(self.name, ())]
 
     def values(self, name: str, places: npt.NDArray[np.int64]) -> list[Any]:
         """Plain values of a column: words, texts, addresses, ISO 8601 times, None for absent."""
@@ -299,6 +311,12 @@ def _round_trip(view: View) -> Array:
     return np.where(pong, times - view.table.take("time", answers), -1)
 
 
+def _sentence(view: View) -> Array:
+    # told when somebody asks; the pool only ever grows, so codes given before stay what they are
+    strings = view.snapshot.strings
+    return np.array([strings.intern(tell(view.snapshot, row).sentence) for row in view.rows.tolist()], np.int64)
+
+
 def _path(view: View) -> Array:
     return view.table["target"] if view.name == "exchanges" else view._of_connection("target")
 
@@ -312,6 +330,7 @@ DERIVED: dict[str, Callable[[View], Array]] = {
     "client": lambda view: _end(view, "client"), "server": lambda view: _end(view, "server"),
     "client_port": lambda view: _end(view, "client_port"), "server_port": lambda view: _end(view, "server_port"),
     "idle": _idle, "duration": _duration, "length": _length, "round_trip": _round_trip, "path": _path,
+    "sentence": _sentence,
     "compressed": _compressed,
 }  # fmt: skip
 """How derived columns are computed; other joined names are columns of the connection's own tables."""
@@ -329,6 +348,9 @@ def json_schema(table: str) -> dict[str, Any]:
         if column.name == "channel" or (column.name == "key" and table == "connections"):
             continue
         properties.setdefault(column.name, _json_column(column))
+    for name in ALSO.get(table, ()):
+        field = fields_of(table)[name]
+        properties[name] = _json_type(field.kind, field.null, field.words) | {"description": field.doc}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": table,
