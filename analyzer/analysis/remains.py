@@ -85,7 +85,10 @@ def _control(tables: Mapping[str, Table], framing: Framing, number_of: npt.NDArr
     alone = np.flatnonzero((rows >= 0) & (rows.reshape(-1, 2)[:, ::-1].ravel() < 0) & np.repeat(ended, 2))
     for slot in alone.tolist():
         close = tables["messages"].row(int(rows[slot]))
-        notes.one(Note.CLOSE_NOT_ANSWERED, framing.channels[slot >> 1], slot & 1, -1, 0, time=close["time"])
+        frame = tables["frames"].row(close["last_frame"])
+        length = frame["header_length"] + frame["payload_length"]
+        notes.one(Note.CLOSE_NOT_ANSWERED, framing.channels[slot >> 1], slot & 1, frame["offset"], length,
+                  frame["last_packet"], close["time"])  # fmt: skip
 
 
 def _gaps(tables: Mapping[str, Table], assembly: Assembly, notes: Observations) -> None:

@@ -10,6 +10,14 @@ from importlib.metadata import version as version_of
 from analyzer.bundled import names, stories
 from analyzer.cli.help import TABLES
 
+LANGUAGE = (
+    "A filter is a test of fields, for example:", "",
+    "  opcode == close and close_code != 1000", "  host == 10.0.0.0/24 and length > 64KiB",
+    "  payload ~ /token=\\w+/i or not (sender == server)", "  close_code in {1000, 4000..4999}",
+    '  path contains "/chat" and time > 12:00:05 and idle >= 60s', "",
+    "An absent value differs from every value: close_code != 1000 holds where there is no Close frame.",
+    "close_code == none tests for absence; a bare name holds where the value is there.",
+)  # fmt: skip
 WALKS = (
     "analyzer.capture.walk", "analyzer.streams.flow_walk", "analyzer.streams.segment_walk", "dissectors.columns",
     "dissectors.websocket.frame_walk", "dissectors.websocket.masking", "dissectors.websocket.message_walk",
@@ -42,11 +50,10 @@ def samples(_: object = None) -> str:
 
 def filters(_: object = None) -> str:
     """The filter language, and the fields of each table."""
-    from analyzer.query import language
     from analyzer.query.fields import ALIASES
     from analyzer.views import fields_of
 
-    lines = [str(language.__doc__), "operators: == != < <= > >= contains in {a, b..c} ~ /regex/i and or not ( )", ""]
+    lines = [*LANGUAGE, "operators: == != < <= > >= contains in {a, b..c} ~ /regex/i and or not ( )", ""]
     for table in TABLES:
         lines.append(f"{table}:")
         for field in sorted(fields_of(table).values(), key=lambda field: field.name):

@@ -189,7 +189,7 @@ def reason_of(answer: Head, content: bytes) -> str:
     if location := answer.get("location"):
         parts.append(f"redirects to {location}")
     if challenge := answer.get("www-authenticate"):
-        parts.append(f"asks for {challenge.split(' ')[0]} authentication")
+        parts.append(f"asks for authentication ({challenge.split(' ')[0]})")
     if versions := answer.get("sec-websocket-version"):
         parts.append(f"supports version {versions}")
     kind = answer.get("content-type").lower()

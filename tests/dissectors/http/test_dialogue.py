@@ -234,7 +234,7 @@ def test_refusals_say_why() -> None:
         {}, {"WWW-Authenticate": "Bearer x", "Content-Type": "text/plain"}, 401, b"token expired\nmore"
     )
     assert (shake.result, shake.status) == (2, 401)
-    assert shake.refusal == 'Unauthorized, asks for Bearer authentication, "token expired"'
+    assert shake.refusal == 'Unauthorized, asks for authentication (Bearer), "token expired"'
     assert "supports version 13" in handshake({}, {"Sec-WebSocket-Version": "13"}, 426)[0].refusal
     assert "redirects to /login" in handshake({}, {"Location": "/login"}, 302)[0].refusal
 
