@@ -11,7 +11,7 @@ do not change.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,13 +60,15 @@ class Schema:
         """Columns of no rows."""
         return {column.name: np.empty(0, column.dtype) for column in self.columns}
 
-    def pack(self, rows: Sequence[Sequence[int]]) -> dict[str, Array]:
-        """Columns from row tuples whose items stand in the order of the declaration."""
+    def pack(self, rows: Sequence[Sequence[int | str]], strings: Strings | None = None) -> dict[str, Array]:
+        """Columns from row tuples whose items stand in the order of the declaration. With `strings`, text columns hold
+        texts, which are interned."""
         if not rows:
             return self.empty()
         gathered = zip(*rows, strict=True)
         return {
-            column.name: np.array(values, column.dtype) for column, values in zip(self.columns, gathered, strict=True)
+            column.name: np.array(strings.codes_of(values) if strings and column.text else values, column.dtype)
+            for column, values in zip(self.columns, gathered, strict=True)
         }
 
 
@@ -218,9 +220,10 @@ class Strings:
             self.texts.append(text)
         return code
 
-    def code(self, text: str) -> int | None:
-        """The code of a text if the pool holds it."""
-        return self._codes.get(text)
+    def codes_of(self, texts: Iterable[Any]) -> list[int]:
+        """The codes of a column of texts."""
+        known = self._codes
+        return [known[text] if text in known else self.intern(text) for text in texts]
 
     def __getitem__(self, code: int) -> str:
         return self.texts[code]

@@ -96,9 +96,9 @@ class Conversations:
         self.protocols: Counter[str] = Counter()
         self.talks: dict[int, Talk] = {}
         self.early_left_out = 0
-        self._channels: list[tuple[int, ...]] = []
-        self._exchanges: list[tuple[int, ...]] = []
-        self._handshakes: list[tuple[int, ...]] = []
+        self._channels: list[tuple[int | str, ...]] = []
+        self._exchanges: list[tuple[int | str, ...]] = []
+        self._handshakes: list[tuple[int | str, ...]] = []
         self._upgraded: list[Upgraded] = []
         self._left: dict[int, int] = {}
         self._moved: dict[int, int] = {}
@@ -132,13 +132,14 @@ class Conversations:
         columns = (spans.slot, spans.kind, spans.offset, spans.length, spans.packet, spans.at, spans.time)
         cells = [column[rows].tolist() for column in columns]
         cells += [(rows + spans.first_row).tolist(), spans.release[rows].tolist()]
+        streams_of = stream[rows].tolist()
         positions = spans.position[rows].tolist()
         talks = self.talks
         left = self._left
-        for position, piece in zip(positions, map(Piece._make, zip(*cells, strict=True)), strict=True):
-            number = piece.slot >> 1
+        for number, position, cell in zip(streams_of, positions, zip(*cells, strict=True), strict=True):
             if number in left:
                 continue
+            piece = Piece._make(cell)
             self._now = piece.release
             talk = talks.get(number)
             if talk is None:
@@ -261,7 +262,6 @@ class Conversations:
 
     def _exchange(self, talk: Talk, exchange: Exchange) -> None:
         """Append an exchange, and its handshake if it is one."""
-        intern = self.strings.intern
         request_packet, request_time = self._place(exchange.request_mark)
         response_packet, response_time = self._place(exchange.response_mark)
         last_packet, last_time = self._place(exchange.last_mark)
@@ -274,13 +274,13 @@ class Conversations:
                 talk.channel,
                 exchange.direction,
                 style,
-                intern(exchange.method),
-                intern(exchange.target),
-                intern(exchange.host),
-                intern(exchange.user_agent),
+                exchange.method,
+                exchange.target,
+                exchange.host,
+                exchange.user_agent,
                 exchange.status,
-                intern(exchange.reason),
-                intern(exchange.server),
+                exchange.reason,
+                exchange.server,
                 exchange.interim,
                 exchange.request_offset,
                 exchange.request_head,
@@ -311,21 +311,21 @@ class Conversations:
                 row,
                 shake.result,
                 shake.status,
-                intern(shake.refusal),
-                intern(shake.host),
-                intern(shake.target),
-                intern(shake.origin),
-                intern(shake.user_agent),
-                intern(shake.server),
-                intern(shake.key),
-                intern(shake.accept),
+                shake.refusal,
+                shake.host,
+                shake.target,
+                shake.origin,
+                shake.user_agent,
+                shake.server,
+                shake.key,
+                shake.accept,
                 shake.accept_verdict,
                 shake.version,
-                intern(shake.protocol),
-                intern(shake.subprotocols),
-                intern(shake.subprotocol),
-                intern(shake.extensions_offered),
-                intern(shake.extensions),
+                shake.protocol,
+                shake.subprotocols,
+                shake.subprotocol,
+                shake.extensions_offered,
+                shake.extensions,
                 deflate.agreed,
                 deflate.client_takeover,
                 deflate.server_takeover,
@@ -376,5 +376,5 @@ class Conversations:
     def _append(self) -> None:
         for schema, rows in ((CHANNELS, self._channels), (EXCHANGES, self._exchanges), (HANDSHAKES, self._handshakes)):
             if rows:
-                self.tables[schema.name].append(schema.pack(rows))
+                self.tables[schema.name].append(schema.pack(rows, self.strings))
                 rows.clear()
