@@ -8,6 +8,7 @@ computed when it is first asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from functools import cached_property
 from typing import Any
@@ -22,33 +23,41 @@ from analyzer.query.compile import select
 from analyzer.query.fields import Field, Kind, kind_of
 from analyzer.schemas import STATES, TABLES, VERDICTS
 from dissectors.schemas import NO_TIME
-from dissectors.tables import Array, Column
+from dissectors.tables import Array
 
 SENDERS = {0: "client", 1: "server"}
 BY_CHANNEL = ("exchanges", "handshakes", "frames", "messages", "notes")
 """Tables whose rows belong to a channel, and through it to a connection."""
 PACKET_ROW = "row of PACKETS"
 """The unit of columns that name packets. People count packets from 1, as Wireshark's frame.number does."""
+SHOWN_UNITS = {PACKET_ROW: "Wireshark's frame.number", "ns since 1970": "ISO 8601, UTC", "address": ""}
+"""Units of columns whose values are shown as something else."""
 SCHEMAS = {schema.name: schema for schema in TABLES}
+COLUMN_OF = {"path": "target", "compressed": "deflate"}
+"""Columns that have another name as a field."""
+OWN_TEXTS = 1 << 31
+"""Codes from here on are texts that a view made itself: the pool's codes are 32-bit and signed."""
 
 JOINED: tuple[Field, ...] = (
     Field("connection", Kind.CONNECTION, "the connection's stable key, as c24", null=-1),
     Field("stream", Kind.NUMBER, "TCP connection, Wireshark's tcp.stream", null=-1),
     Field("packet", Kind.NUMBER, "packet that completed it, Wireshark's frame.number", null=0),
-    Field("sender", Kind.WORD, "who sent it", words=SENDERS),
+    Field("sender", Kind.WORD, "who sent it", null=-1, words=SENDERS),
     Field("host", Kind.ADDRESS, "either end's address", null=-1, parts=("client", "server")),
     Field("client", Kind.ADDRESS, "the client's address", null=-1),
     Field("server", Kind.ADDRESS, "the server's address", null=-1),
     Field("port", Kind.NUMBER, "either end's port", null=0, parts=("client_port", "server_port")),
     Field("client_port", Kind.NUMBER, "the client's port", null=0),
     Field("server_port", Kind.NUMBER, "the server's port", null=0),
+    Field("time", Kind.TIME, "when it began", null=NO_TIME),
     Field("path", Kind.TEXT, "request target of the handshake or exchange", null=0),
+    Field("target", Kind.TEXT, "another name of path", null=0),
     Field("http_host", Kind.TEXT, "Host of the request", null=0),
     Field("origin", Kind.TEXT, "Origin of the handshake", null=0),
     Field("user_agent", Kind.TEXT, "User-Agent of the request", null=0),
     Field("subprotocol", Kind.TEXT, "subprotocol chosen", null=0),
-    Field("state", Kind.WORD, "how the connection stands at the end", words=STATES),
-    Field("verdict", Kind.WORD, "what happened to the connection", words=VERDICTS),
+    Field("state", Kind.WORD, "how the connection stands at the end", null=-1, words=STATES),
+    Field("verdict", Kind.WORD, "what happened to the connection", null=-1, words=VERDICTS),
     Field("close_code", Kind.NUMBER, "code of the first Close on the wire", null=-1),
     Field("close_reason", Kind.TEXT, "reason of the first Close", null=0),
     Field("close_by", Kind.WORD, "who sent the first Close", null=-1, words=SENDERS),
@@ -80,23 +89,52 @@ ONLY_FOR: dict[str, tuple[str, ...]] = {
     "payload": ("frames", "messages"),
     "sender": BY_CHANNEL,
     "sentence": ("connections",),
+    "time": ("connections", "exchanges", "handshakes"),
     "length": ("frames", "messages", "connections", "exchanges", "notes"),
     "round_trip": ("messages", "connections"),
     "duration": ("messages", "connections", "exchanges", "frames", "handshakes"),
 }
-"""Tables that have a derived field; others are for all tables."""
+"""Tables that have a derived field; others are for every table of connections and what crossed them."""
+NEVER_ABSENT: dict[str, tuple[str, ...]] = {
+    "sender": ("exchanges", "handshakes", "frames", "messages"),
+    "verdict": ("connections",),
+}
+"""Tables in which a derived field always has a value."""
 
 
 def fields_of(table: str) -> dict[str, Field]:
-    """The fields of a table by name."""
+    """The fields of a table by name. Tables below connections, such as packets, have their declared ones alone."""
     declared = {
         column.name: Field(
             column.name, kind_of(column), column.doc, 0 if column.unit == PACKET_ROW else column.null, column.values
         )
         for column in SCHEMAS[table].columns
     }
-    joined = {field.name: field for field in JOINED if table in ONLY_FOR.get(field.name, (table,))}
+    if table not in BY_CHANNEL and table != "connections":
+        return declared
+    joined = {
+        field.name: replace(field, null=None) if table in NEVER_ABSENT.get(field.name, ()) else field
+        for field in JOINED
+        if table in ONLY_FOR.get(field.name, (table,))
+    }
     return joined | declared
+
+
+def output_of(table: str) -> list[str]:
+    """The fields of a table's records, in order: what places a row first, then what is declared, then what is told."""
+    known, declared = fields_of(table), SCHEMAS[table].by_name
+    first = [name for name in ("connection", "stream", "packet", "sender") if name in known]
+    hidden = {"channel", *first, *(("key",) if table == "connections" else ())}
+    return [*first, *(name for name in declared if name not in hidden), *ALSO.get(table, ())]
+
+
+def description(table: str, name: str) -> str:
+    """One sentence on a field as people get it: what it is, its unit, the section of the standard behind it."""
+    field, column = fields_of(table)[name], SCHEMAS[table].by_name.get(name)
+    unit = column.unit if column else {Kind.DURATION: "ns", Kind.OCTETS: "octets"}.get(field.kind, "")
+    unit = SHOWN_UNITS.get(unit, unit)
+    source = column.source if column else ""
+    return f"{field.doc}{f' ({unit})' if unit else ''}{f'; {source}' if source else ''}"
 
 
 class View:
@@ -108,6 +146,7 @@ class View:
         self.table = snapshot[table]
         self.contents = contents or Contents(snapshot)
         self._cache: dict[str, Array] = {}
+        self._texts: list[str] = []
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -136,42 +175,53 @@ class View:
     def column(self, name: str) -> Array:
         """One value a row: declared, or derived."""
         declared = self.table.schema.by_name.get(name)
-        if declared is not None:
-            return self.table[name] + 1 if declared.unit == PACKET_ROW else self.table[name]
+        if declared is not None and declared.unit != PACKET_ROW:
+            return self.table[name]
         if name not in self._cache:
-            derive = DERIVED.get(name)
-            self._cache[name] = derive(self) if derive else self._of_connection(name)
+            self._cache[name] = self.table[name] + 1 if declared else self._derived(name)
         return self._cache[name]
+
+    def _derived(self, name: str) -> Array:
+        if COLUMN_OF.get(name) in self.table.schema.by_name:
+            return self.table[COLUMN_OF[name]]
+        if name in TOLD:
+            self._texts += TOLD[name](self, self.rows)
+            return np.arange(OWN_TEXTS + len(self._texts) - len(self), OWN_TEXTS + len(self._texts), dtype=np.int64)
+        derive = DERIVED.get(name)
+        return derive(self) if derive else self._of_connection(name)
 
     @cached_property
     def connection_rows(self) -> npt.NDArray[np.int64]:
-        """Row of CONNECTIONS for each row, -1 for none."""
-        if self.name == "connections":
-            return self.rows
-        if self.name == "handshakes":
-            return np.arange(len(self), dtype=np.int64)
-        channels = len(self.snapshot["channels"])
-        by_channel = np.full(channels + 1, -1, np.int64)  # the last item stands for channel -1
+        """Row of CONNECTIONS for each row, -1 for none. Where several handshakes crossed one channel, such as a 401 and
+        then another try, what crossed the channel belongs to the last: nothing but frames follows one that succeeds."""
         connections = self.snapshot["connections"]
-        by_channel[connections["channel"]] = np.arange(len(connections))
-        if self.name == "exchanges":
-            by_exchange = np.full(len(self), -1, np.int64)
-            own = self.snapshot["handshakes"]["exchange"]
-            by_exchange[own] = np.arange(len(own))
-            return np.where(by_exchange >= 0, by_exchange, by_channel[self.table["channel"]])
-        return by_channel[self.table["channel"]]
+        numbers = connections.rows()
+        if self.name == "connections":
+            return numbers
+        if self.name == "handshakes":
+            return _last_with(self.rows, connections["handshake"], numbers)
+        of_channel = _last_with(self.table["channel"], connections["channel"], numbers)
+        if self.name != "exchanges":
+            return of_channel
+        shakes = self.snapshot["handshakes"]
+        shake = _last_with(self.rows, shakes["exchange"], shakes.rows())
+        own = _last_with(shake, connections["handshake"], numbers)
+        return np.where(own >= 0, own, of_channel)
 
     def _of_connection(self, name: str) -> Array:
         """A column of the connection, its close or its handshake."""
-        source = {"client": "client_address", "server": "server_address"}.get(name, name)
-        for table in ("connections", "closes", "handshakes"):
-            if source in SCHEMAS[table].by_name:
-                return self.snapshot[table].take(source, self.connection_rows)
-        raise AssertionError(f"no column {name}")
+        rows = self.connection_rows
+        source = COLUMN_OF.get(name, name)
+        table = next(table for table in ("connections", "closes", "handshakes") if source in SCHEMAS[table].by_name)
+        if table == "handshakes":
+            rows = np.where(rows < 0, -1, self.snapshot["connections"].take("handshake", rows))
+        cells = self.snapshot[table].take(source, rows).astype(np.int64)
+        null = self._fields[name].null
+        return cells if null is None else np.where(rows < 0, null, cells)
 
     def text(self, code: int) -> str:
         """The text of a code."""
-        return self.snapshot.text(code)
+        return self._texts[code - OWN_TEXTS] if code >= OWN_TEXTS else self.snapshot.text(code)
 
     def address(self, number: int) -> str:
         """The address of a number."""
@@ -192,19 +242,33 @@ class View:
     # -- selection and values ----------------------------------------------------------------------------------------
 
     def select(self, text: str, zone: tzinfo = UTC) -> npt.NDArray[np.bool_]:
-        """The mask of a filter."""
+        """The mask of a filter.
+
+        Raises: FilterError where it does not compile.
+        """
         return select(text, self, zone)
 
+    def choose(self, text: str, places: npt.NDArray[np.int64], zone: tzinfo = UTC) -> npt.NDArray[np.int64]:
+        """Those of some places for which a filter holds; no other row is looked at.
+
+        Raises: FilterError where it does not compile.
+        """
+        return places[select(text, _Part(self, places), zone)]
+
     def output(self) -> list[str]:
-        """The columns of a record, in order: what places it first, then what is declared."""
-        first = [name for name in ("connection", "stream", "packet", "sender") if name in self._fields]
-        hidden = {"channel", *(() if self.name != "connections" else ("key",))}
-        declared = (name for name in self.table.schema.by_name if name not in hidden and name not in first)
-        return [*first, *declared, *ALSO.get(self.name, ())]
+        """The columns of a record, in order."""
+        return output_of(self.name)
 
     def values(self, name: str, places: npt.NDArray[np.int64]) -> list[Any]:
-        """Plain values of a column: words, texts, addresses, ISO 8601 times, None for absent."""
+        """Plain values of a field: words, texts, addresses, ISO 8601 times, octets, None for absent; a tuple where the
+        field is either side's."""
         field = self._fields[name]
+        if field.parts:
+            return list(zip(*(self.values(part, places) for part in field.parts), strict=True))
+        if field.kind is Kind.PAYLOAD:
+            return list(self.payloads(places))
+        if name in TOLD:
+            return list(TOLD[name](self, self.rows[places]))
         column = self.column(name)[places]
         if field.kind is Kind.TIME:
             return iso_times(column)
@@ -234,27 +298,69 @@ class View:
         return {name: self.values(name, np.array([place]))[0] for name in self.output()}
 
 
+class _Part:
+    """Some rows of a view: what a filter sees that is asked about them alone."""
+
+    def __init__(self, view: View, places: npt.NDArray[np.int64]) -> None:
+        self.places = places
+        self.view = view
+        self.field, self.names = view.field, view.names
+        self.text, self.address, self.first_time = view.text, view.address, view.first_time
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def column(self, name: str) -> Array:
+        part: Array = self.view.column(name)[self.places]
+        return part
+
+    def payloads(self, rows: npt.NDArray[np.int64]) -> Iterator[bytes]:
+        return self.view.payloads(self.places[rows])
+
+
 def iso_times(column: Array) -> list[str | None]:
-    """Times in UTC with nanoseconds."""
-    texts = np.datetime_as_string(column.view("datetime64[ns]"), unit="ns")
-    return [None if time == NO_TIME else f"{text}Z" for time, text in zip(column.tolist(), texts.tolist(), strict=True)]
+    """Times in UTC with nanoseconds, as 2026-11-24T08:59:51.488935239Z.
+
+    Dates are made once for each distinct second, and digits on whole columns: numpy's own formatting of nanoseconds
+    takes three times as long.
+    """
+    absent = column == NO_TIME
+    seconds, nanoseconds = np.divmod(np.where(absent, 0, column), 10**9)
+    distinct, inverse = np.unique(seconds, return_inverse=True)
+    dates = np.datetime_as_string(distinct.view("datetime64[s]"), unit="s").astype("U19")
+    characters = np.full((len(column), 30), ord("Z"), np.uint32)
+    characters[:, :19] = dates.view(np.uint32).reshape(-1, 19)[inverse.reshape(-1)]
+    characters[:, 19] = ord(".")
+    for at in range(28, 19, -1):
+        nanoseconds, digit = np.divmod(nanoseconds, 10)
+        characters[:, at] = digit + ord("0")
+    texts: list[str | None] = characters.view("U30").reshape(-1).tolist()
+    for place in np.flatnonzero(absent).tolist():
+        texts[place] = None
+    return texts
+
+
+def _last_with(wanted: Array, keys: Array, values: Array) -> npt.NDArray[np.int64]:
+    """For each wanted key the value of the last row that has it, -1 where none has. Negative keys are absent."""
+    found = np.full(max(int(wanted.max(initial=-1)), int(keys.max(initial=-1))) + 2, -1, np.int64)
+    found[keys] = values
+    found[-1] = -1  # where negative keys stand
+    return found[wanted]
 
 
 def _sender(view: View) -> Array:
-    channels = view.snapshot["channels"]
-    client = np.append(channels["client"], np.uint8(0))[view.table["channel"]]
-    sender: Array = np.not_equal(view.table["direction"], client).astype(np.uint8)
-    return sender
+    channel = view.table["channel"]
+    client = np.append(view.snapshot["channels"]["client"], np.uint8(0))[channel]
+    return np.where(channel < 0, np.int8(-1), np.not_equal(view.table["direction"], client).astype(np.int8))
 
 
 def _packet(view: View) -> Array:
     if view.name == "messages":
-        frames = view.snapshot["frames"]
         last = np.where(view.table["last_frame"] >= 0, view.table["last_frame"], view.table["first_frame"])
-        return frames.take("last_packet", last) + 1
+        return view.snapshot["frames"].take("last_packet", last) + 1
     if view.name == "connections":
         return view.snapshot["streams"].take("first_packet", view.table["stream"].astype(np.int64)) + 1
-    return view.table["packet" if view.name == "notes" else "last_packet"] + 1
+    return view.column("last_packet")
 
 
 def _stream(view: View) -> Array:
@@ -263,8 +369,8 @@ def _stream(view: View) -> Array:
 
 
 def _connection(view: View) -> Array:
-    keys = np.append(view.snapshot["connections"]["key"], -1)
-    return keys[view.connection_rows]
+    rows = view.connection_rows
+    return np.where(rows < 0, -1, view.snapshot["connections"].take("key", rows))
 
 
 def _end(view: View, which: str) -> Array:
@@ -307,76 +413,52 @@ def _length(view: View) -> Array:
 
 def _round_trip(view: View) -> Array:
     answers, times = view.table["answers"], view.table["time"]
-    pong = (view.table["opcode"] == 10) & (answers >= 0)
-    return np.where(pong, times - view.table.take("time", answers), -1)
+    asked = view.table.take("time", answers)
+    known = (view.table["opcode"] == 10) & (answers >= 0) & (times != NO_TIME) & (asked != NO_TIME)
+    return np.where(known, times - asked, -1)
 
 
-def _sentence(view: View) -> Array:
-    # told when somebody asks; the pool only ever grows, so codes given before stay what they are
-    strings = view.snapshot.strings
-    return np.array([strings.intern(tell(view.snapshot, row).sentence) for row in view.rows.tolist()], np.int64)
+def _sentences(view: View, rows: npt.NDArray[np.int64]) -> list[str]:
+    return [tell(view.snapshot, row).sentence for row in rows.tolist()]
 
 
-def _path(view: View) -> Array:
-    return view.table["target"] if view.name == "exchanges" else view._of_connection("target")
-
-
-def _compressed(view: View) -> Array:
-    return view._of_connection("deflate")
+def _time(view: View) -> Array:
+    return view.table["request_time" if view.name == "exchanges" else "first_time"]
 
 
 DERIVED: dict[str, Callable[[View], Array]] = {
     "connection": _connection, "sender": _sender, "packet": _packet, "stream": _stream,
     "client": lambda view: _end(view, "client"), "server": lambda view: _end(view, "server"),
     "client_port": lambda view: _end(view, "client_port"), "server_port": lambda view: _end(view, "server_port"),
-    "idle": _idle, "duration": _duration, "length": _length, "round_trip": _round_trip, "path": _path,
-    "sentence": _sentence,
-    "compressed": _compressed,
+    "idle": _idle, "duration": _duration, "length": _length, "round_trip": _round_trip, "time": _time,
 }  # fmt: skip
 """How derived columns are computed; other joined names are columns of the connection's own tables."""
+TOLD: dict[str, Callable[[View, npt.NDArray[np.int64]], list[str]]] = {"sentence": _sentences}
+"""Texts that are made for the rows asked for: a sentence takes 50 µs."""
 
 
 def json_schema(table: str) -> dict[str, Any]:
     """The JSON Schema of a table's records, generated from the declarations."""
-    schema = SCHEMAS[table]
-    properties: dict[str, Any] = {}
-    for field in JOINED[:4]:
-        if field.name == "sender" and table == "connections":
-            continue
-        properties[field.name] = _json_type(field.kind, field.null, field.words) | {"description": field.doc}
-    for column in schema.columns:
-        if column.name == "channel" or (column.name == "key" and table == "connections"):
-            continue
-        properties.setdefault(column.name, _json_column(column))
-    for name in ALSO.get(table, ()):
-        field = fields_of(table)[name]
-        properties[name] = _json_type(field.kind, field.null, field.words) | {"description": field.doc}
+    fields, names = fields_of(table), output_of(table)
+    asked = "; with --payload it also has its payload, as a string" if "payload" in fields else ""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": table,
-        "description": f"One line is {schema.row}.",
+        "description": f"One line is {SCHEMAS[table].row}{asked}.",
         "type": "object",
-        "properties": properties,
+        "properties": {name: _json_type(fields[name]) | {"description": description(table, name)} for name in names},
+        "required": names,
     }
 
 
-def _json_column(column: Column) -> dict[str, Any]:
-    described = column.doc + (f" ({column.unit})" if column.unit else "")
-    described += f"; {column.source}" if column.source else ""
-    return _json_type(kind_of(column), column.null, column.values) | {"description": described}
-
-
-def _json_type(kind: Kind, null: int | None, words: Any) -> dict[str, Any]:
-    if kind is Kind.FLAG:
+def _json_type(field: Field) -> dict[str, Any]:
+    if field.kind is Kind.FLAG:
         return {"type": "boolean"}
-    if kind in (Kind.TEXT, Kind.ADDRESS, Kind.CONNECTION, Kind.TIME, Kind.WORD):
-        found: dict[str, Any] = {"type": "string"}
-    else:
-        found = {"type": "integer"}
-    if kind is Kind.TIME:
+    texts = (Kind.TEXT, Kind.ADDRESS, Kind.CONNECTION, Kind.TIME, Kind.WORD)
+    kind = "string" if field.kind in texts else "integer"
+    found: dict[str, Any] = {"type": kind if field.null is None else [kind, "null"]}
+    if field.kind is Kind.TIME:
         found["format"] = "date-time"
-    if null is not None:
-        found["type"] = [found["type"], "null"]
-    if kind is Kind.WORD and words and len(words) < 20:
-        found["enum"] = [*words.values(), *([None] if null is not None else [])]
+    if field.kind is Kind.WORD and field.words and len(field.words) < 20:
+        found["enum"] = [*field.words.values(), *([None] if field.null is not None else [])]
     return found
