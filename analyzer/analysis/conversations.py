@@ -95,7 +95,6 @@ class Conversations:
         self.number = np.full(256, -1, np.int64)
         self.protocols: Counter[str] = Counter()
         self.talks: dict[int, Talk] = {}
-        self.early_left_out = 0
         self._channels: list[tuple[int | str, ...]] = []
         self._exchanges: list[tuple[int | str, ...]] = []
         self._handshakes: list[tuple[int | str, ...]] = []
@@ -230,9 +229,8 @@ class Conversations:
             start = max(start, piece.offset)
             dialogue.feed(side, start, self._octets(piece, start, octets, position), piece.mark)
             if len(talk.seen) < self.limits.early_spans:
+                # beyond the limit the frame walk finds offsets left out, and says that framing is lost
                 talk.seen.append(piece)
-            else:
-                self.early_left_out += 1
         elif piece.kind == GAP:
             dialogue.gap(side, piece.offset, piece.length, piece.mark)
         else:

@@ -14,7 +14,8 @@ from dissectors.notes import Note
 from dissectors.schemas import FRAMES, MESSAGES, NO_TIME
 from dissectors.tables import Table
 
-BINARY, CLOSE = 2, 8
+LATE = 3
+"""The code of `schemas.SPAN_KINDS`."""
 UNKNOWN = 3
 """The code of `schemas.VERDICTS` of UTF-8."""
 UNFINISHED = 5
@@ -28,6 +29,7 @@ def append_remains(tables: Mapping[str, Table], framing: Framing, assembly: Asse
     _messages(tables, framing, notes)
     _control(tables, framing, number_of, notes)
     _gaps(tables, assembly, notes)
+    _late(tables, notes)
 
 
 def _frames(tables: Mapping[str, Table], framing: Framing, notes: Observations) -> None:
@@ -89,6 +91,23 @@ def _control(tables: Mapping[str, Table], framing: Framing, number_of: npt.NDArr
         length = frame["header_length"] + frame["payload_length"]
         notes.one(Note.CLOSE_NOT_ANSWERED, framing.channels[slot >> 1], slot & 1, frame["offset"], length,
                   frame["last_packet"], close["time"])  # fmt: skip
+
+
+def _late(tables: Mapping[str, Table], notes: Observations) -> None:
+    """Octets that came for a hole which had been given up."""
+    spans, channels = tables["spans"], tables["channels"]
+    rows = np.flatnonzero(spans["kind"] == LATE)
+    if not len(rows):
+        return
+    channel_of = np.full(len(tables["streams"]), -1, np.int64)
+    channel_of[channels["stream"]] = np.arange(len(channels))
+    for row in rows.tolist():
+        channel = int(channel_of[spans["stream"][row]])
+        if channel >= 0:
+            direction, offset, length, packet = (
+                int(spans[name][row]) for name in ("direction", "offset", "length", "packet")
+            )
+            notes.one(Note.TCP_LATE, channel, direction, offset, length, packet)
 
 
 def _gaps(tables: Mapping[str, Table], assembly: Assembly, notes: Observations) -> None:

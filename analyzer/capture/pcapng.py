@@ -19,7 +19,8 @@ from dissectors.schemas import NO_TIME
 from dissectors.tables import Array
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
-SECTION, INTERFACE, STATISTICS, SECRETS = 0x0A0D0D0A, 1, 5, 10
+INTERFACE, STATISTICS = 1, 5
+"""Block types that are read here; others are passed over."""
 PACKET_BLOCKS = (2, 3, 6)
 COMMENT, RESOLUTION, OFFSET, INTERFACE_DROPS, SYSTEM_DROPS = 1, 9, 14, 5, 7
 NO_LINK = -1
@@ -65,7 +66,6 @@ class PcapngReader:
         self.order: Literal["big", "little"] = "little"
         self.interfaces: list[Interface] = []
         self.comments: list[Comment] = []
-        self.secrets: list[tuple[int, int]] = []
         self.dropped: int | None = None
         self._drops: dict[tuple[int, int], int] = {}
         self._sections = 0

@@ -9,9 +9,9 @@ import numpy as np
 from dissectors.tables import Array
 
 IPV4, IPV6, ARP = 0x0800, 0x86DD, 0x0806
-NOT_IP, UNKNOWN_LINK, UNDECIDED = 0, -1, -2
-"""What stands for an EtherType where there is none: nothing that is decoded, no decoder for the link type, or a header
-that only the packet-by-packet decoder understands."""
+NOT_IP, UNDECIDED = 0, -2
+"""What stands for an EtherType where there is none: nothing that is decoded, or a header that only the packet-by-packet
+decoder understands. Other negative numbers: the record ends inside the header."""
 VLAN_TAGS = (0x8100, 0x88A8, 0x9100)
 """IEEE 802.1Q, 802.1ad, and the value that was used for stacking before it."""
 TAGS = 8

@@ -25,10 +25,10 @@ import numpy as np
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array
 
-DATA, GAP, OVERLAP, LATE, STREAM_END, STREAM_RESET = 0, 1, 2, 3, 4, 5
+DATA, GAP, _, LATE, STREAM_END, STREAM_RESET = 0, 1, 2, 3, 4, 5
 
-RST_SEEN, FIN_SEEN, FIN_DELIVERED = 2, 1, 4
-"""Bits of `ended`."""
+FIN_DELIVERED = 4
+"""A bit of `ended`, beside 1 for a FIN seen and 2 for a RST seen."""
 
 START_PACKETS = 16
 """As many packets as a SYN may be late by; an initial window has ten segments (RFC 6928)."""

@@ -279,7 +279,7 @@ def walk(
     release_of: memoryview,
 ) -> None:
     """Walk spans, in the order of delivery. Kind 0 is data, which stands in `octets` at its position; kind 1 is a gap;
-    others are passed over. Spans of one slot must not leave offsets out, but may repeat them."""
+    others are passed over. Spans of one slot may repeat offsets; where they leave some out, framing is lost."""
     for span in range(len(slot_of)):
         slot = slot_of[span]
         kind = kind_of[span]
@@ -300,6 +300,10 @@ def walk(
         packet = packet_of[span]
         time = time_of[span]
         events.now = notes.now = release_of[span]
+        if offset > known and directions.mode[slot] != 2:
+            # spans that were never handed over: nothing may be read across them
+            lose(directions, notes, slot, known, offset - known, packet, time)
+            directions.opaque[slot] += offset - known
         if directions.mode[slot] == 2:
             directions.opaque[slot] += length
             continue

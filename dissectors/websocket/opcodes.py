@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-
 CLOSE_CODES: dict[int, str] = {
     1000: "normal closure",
     1001: "going away",
