@@ -12,12 +12,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from analyzer.api import Capture, Close, Connection, Frame, Message, Row, Rows
+    from analyzer.analysis.contents import Payload
+    from analyzer.api import Capture, Close, Connection, Evidence, Exchange, Frame, Handshake, Message, Note, Row, Rows
     from analyzer.api import open_capture as open
     from analyzer.errors import CaptureError, FilterError, FramescopeError
+    from analyzer.limits import Limits
 
-__all__ = ["Capture", "CaptureError", "Close", "Connection", "FilterError", "Frame", "FramescopeError", "Message",
-           "Row", "Rows", "open"]  # fmt: skip
+__all__ = ["Capture", "CaptureError", "Close", "Connection", "Evidence", "Exchange", "FilterError", "Frame",
+           "FramescopeError", "Handshake", "Limits", "Message", "Note", "Payload", "Row", "Rows", "open"]  # fmt: skip
+
+_ELSEWHERE = {
+    "CaptureError": "analyzer.errors", "FilterError": "analyzer.errors", "FramescopeError": "analyzer.errors",
+    "Limits": "analyzer.limits", "Payload": "analyzer.analysis.contents",
+}  # fmt: skip
+"""Public names that do not stand in `analyzer.api`."""
 
 
 def __getattr__(name: str) -> Any:
@@ -26,5 +34,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'analyzer' has no attribute {name!r}")
     from importlib import import_module
 
-    module = import_module("analyzer.errors" if name.endswith("Error") else "analyzer.api")
-    return getattr(module, "open_capture" if name == "open" else name)
+    return getattr(import_module(_ELSEWHERE.get(name, "analyzer.api")), "open_capture" if name == "open" else name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

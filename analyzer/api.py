@@ -4,93 +4,232 @@
     for connection in capture.connections:
         print(connection.key, connection.path, connection.close.verdict)
 
-Objects are made when somebody asks for them. Loops over many rows belong on columns: `capture.table("frames")`.
+Objects are made when somebody asks for them. Loops over many rows belong on columns: `capture.table("frames")`, or
+`capture.frames.column("payload_length")`.
+
+The fields of each kind of row are properties that are made from the table declarations; `help(analyzer.Frame)` lists
+them with their units and sections of the standards.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import numpy as np
 
 from analyzer.analysis.contents import Contents, Payload
 from analyzer.analysis.pipeline import analyze
 from analyzer.analysis.snapshot import Snapshot
-from analyzer.analysis.verdicts import Evidence, tell
+from analyzer.analysis.verdicts import tell
 from analyzer.bundled import resolve
 from analyzer.capture.files import open_source
-from analyzer.views import View
+from analyzer.errors import FramescopeError
+from analyzer.limits import Limits
+from analyzer.query.fields import Kind as FieldKind
+from analyzer.views import View, description, fields_of
+from dissectors.notes import MEANINGS
+from dissectors.notes import Note as Code
 from dissectors.tables import Array, Table
 
 
+@dataclass(frozen=True, repr=False)
 class Row:
-    """One row of a table: every declared or derived field is an attribute (see `framescope filters`), as a plain value;
-    absent values are None."""
+    """One row of a table. Its fields are plain values: words for codes, texts, addresses, ISO 8601 times in UTC,
+    durations in nanoseconds, packets numbered as Wireshark's frame.number; None where a value is absent."""
 
+    # dataclass(slots=True) would do, but then Python 3.11 answers an assignment with a TypeError about super()
     __slots__ = ("_capture", "_place", "_view")
+    _capture: Capture
+    _view: View
+    _place: int
 
-    def __init__(self, capture: Capture, view: View, place: int) -> None:
-        self._capture = capture
-        self._view = view
-        self._place = place
+    if TYPE_CHECKING:
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or self._view.field(name) is None:
-            raise AttributeError(f"{self._view.name} have no {name!r}")
-        return self._view.values(name, np.array([self._place]))[0]
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._view.names()]
+        def __getattr__(self, name: str) -> Any: ...
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._view.record(self._place)}>"
+        return f"<{type(self).__name__} {self.record()}>"
 
     @property
     def row(self) -> int:
-        """Its number in its table."""
+        """Its number in its table, which other rows refer to."""
         return int(self._view.rows[self._place])
 
     def record(self) -> dict[str, Any]:
-        """All fields as JSON Lines has them."""
+        """Its fields as JSON Lines has them."""
         return self._view.record(self._place)
 
+    def _cells(self) -> dict[str, int]:
+        return self._view.table.row(self.row)
 
+    def _octets(self, offset: int, length: int, direction: int) -> bytes:
+        if offset < 0:
+            return b""
+        channel = int(self._view.table["channel"][self._place])
+        return self._view.contents.octets(channel, direction, offset, offset + length)[0]
+
+
+Kind = TypeVar("Kind", bound=Row)
+
+
+def _fields(table: str) -> Callable[[type[Kind]], type[Kind]]:
+    """Gives a class a property for each field of a table that it does not define itself."""
+
+    def declare(kind: type[Kind]) -> type[Kind]:
+        for name, field in fields_of(table).items():
+            if field.kind is not FieldKind.PAYLOAD and not hasattr(kind, name):
+                setattr(kind, name, _property(name, f"{description(table, name)}."))
+        return kind
+
+    return declare
+
+
+def _property(name: str, doc: str) -> property:
+    def value(row: Row) -> Any:
+        return row._view.values(name, np.array([row._place]))[0]
+
+    return property(value, doc=doc[0].upper() + doc[1:])
+
+
+@_fields("frames")
 class Frame(Row):
-    """A WebSocket frame (RFC 6455 §5.2)."""
+    """A WebSocket frame (RFC 6455 §5.2). Wireshark's frame.number is its `packet`."""
+
+    __slots__ = ()
 
     @property
     def payload(self) -> bytes:
-        """The payload, unmasked, not inflated."""
+        """The payload, unmasked, not inflated. What the capture does not hold is left out, or zeros.
+
+        Raises: FramescopeError where the capture was closed.
+        """
         return self._view.contents.frame_payload(self.row)
 
     @property
     def wire(self) -> bytes:
-        """The frame as it crossed the wire, header first."""
+        """The frame as it crossed the wire, header first.
+
+        Raises: FramescopeError where the capture was closed.
+        """
         return self._view.contents.frame_wire(self.row)
 
 
+@_fields("messages")
 class Message(Row):
     """A message or control frame: fragments joined, inflated (RFC 6455 §5.4, RFC 7692)."""
 
+    __slots__ = ()
+
     @property
     def content(self) -> Payload:
-        """The payload, and whether it is whole."""
+        """The payload, whether it is whole, and if not, why.
+
+        Raises: FramescopeError where the capture was closed.
+        """
         return self._view.contents.message_payload(self.row)
 
     @property
     def payload(self) -> bytes:
-        """The payload, unmasked and inflated."""
+        """The payload, unmasked and inflated; `content` says whether it is whole.
+
+        Raises: FramescopeError where the capture was closed.
+        """
         return self.content.octets
 
     @property
     def text(self) -> str:
-        """The payload as text; what is not UTF-8 is replaced."""
+        """The payload as text; what is not UTF-8 is replaced.
+
+        Raises: FramescopeError where the capture was closed.
+        """
         return self.payload.decode("utf-8", "replace")
+
+
+@_fields("exchanges")
+class Exchange(Row):
+    """An HTTP request with its response (RFC 9112)."""
+
+    __slots__ = ()
+
+    @property
+    def request(self) -> bytes:
+        """The head of the request as it crossed the wire: request line and header section. Nothing is masked.
+
+        Raises: FramescopeError where the capture was closed.
+        """
+        cells = self._cells()
+        return self._octets(cells["request_offset"], cells["request_head"], cells["direction"])
+
+    @property
+    def response(self) -> bytes:
+        """The head of the final response as it crossed the wire; empty where there was none.
+
+        Raises: FramescopeError where the capture was closed.
+        """
+        cells = self._cells()
+        return self._octets(cells["response_offset"], cells["response_head"], 1 - cells["direction"])
+
+
+@_fields("handshakes")
+class Handshake(Row):
+    """A WebSocket opening handshake (RFC 6455 §4)."""
+
+    __slots__ = ()
+
+    @property
+    def request(self) -> bytes:
+        """The head of its request as it crossed the wire. Nothing is masked.
+
+        Raises: FramescopeError where the capture was closed.
+        """
+        found = self._exchange()
+        return found.request if found else b""
+
+    @property
+    def response(self) -> bytes:
+        """The head of its response as it crossed the wire; empty where there was none.
+
+        Raises: FramescopeError where the capture was closed.
+        """
+        found = self._exchange()
+        return found.response if found else b""
+
+    def _exchange(self) -> Exchange | None:
+        return self._capture.exchanges.numbered(self._cells()["exchange"])
+
+
+@_fields("notes")
+class Note(Row):
+    """One observation: a violation of a standard, an oddity, or damage of the capture."""
+
+    __slots__ = ()
+
+    @property
+    def sentence(self) -> str:
+        """What the code says."""
+        return MEANINGS[Code(self._cells()["code"])].sentence
+
+    @property
+    def source(self) -> str:
+        """The section of the standard that it is about."""
+        return MEANINGS[Code(self._cells()["code"])].source
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One thing that was seen."""
+
+    text: str
+    packet: int | None
+    """The packet that shows it, Wireshark's frame.number."""
+    frame: Frame | None
+    """The frame that it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,62 +240,70 @@ class Close:
     """One sentence."""
     evidence: tuple[Evidence, ...]
     code: int | None
-    """Of the first Close frame, as on the wire."""
+    """Of the first Close frame, as on the wire: never 1005, 1006 or 1015."""
     reason: str
+    """Of the first Close frame (RFC 6455 §7.1.6)."""
     by: str | None
     """Who sent the first Close frame: client or server."""
     reported_by_client: int | None
-    """What the client's API reports: 1005 and 1006 included, which never are on the wire."""
+    """What the client's API reports (RFC 6455 §7.1.5); None while the connection is open, or where nobody can know."""
     reported_by_server: int | None
+    """What the server's API reports."""
 
 
+@_fields("connections")
 class Connection(Row):
-    """A WebSocket session."""
+    """A WebSocket session, opened, refused or left unanswered."""
+
+    __slots__ = ()
 
     @property
     def key(self) -> str:
-        """Its stable name, as `c24`."""
+        """Its stable name, as `c24`: the same under filters and reruns."""
         return str(self.connection)
 
     @property
     def close(self) -> Close:
-        """How it ended."""
-        row = self._view.snapshot["closes"].row(self.row)
+        """How it ended, or how it stands where the capture ended first."""
+        cells = self._view.snapshot["closes"].row(self.row)
         told = tell(self._view.snapshot, self.row)
+        frames = self._capture.frames
 
         def known(name: str) -> int | None:
-            return None if row[name] < 0 else row[name]
+            return None if cells[name] < 0 else cells[name]
 
+        evidence = tuple(
+            Evidence(item.text, item.packet + 1 if item.packet >= 0 else None, frames.numbered(item.frame))
+            for item in told.evidence
+        )
         return Close(
-            told.sentence, told.evidence, known("close_code"), self._view.text(row["close_reason"]), self.close_by,
+            told.sentence, evidence, known("close_code"), self._view.text(cells["close_reason"]), self.close_by,
             known("client_reported"), known("server_reported"),
         )  # fmt: skip
 
     @property
-    def handshake(self) -> Row:
-        """Its opening handshake."""
-        return Row(self._capture, self._capture.view("handshakes"), self.row)
+    def handshake(self) -> Handshake | None:
+        """Its opening handshake; None where the capture began after it."""
+        return self._capture.handshakes.numbered(self._cells()["handshake"])
 
     @property
     def frames(self) -> Rows[Frame]:
         """Its frames, in the order in which they were complete."""
-        return Rows(self._capture, "frames", Frame, self._capture.places("frames", self._channel))
+        return self._capture.frames.of(self)
 
     @property
     def messages(self) -> Rows[Message]:
-        """Its messages and control frames, likewise."""
-        return Rows(self._capture, "messages", Message, self._capture.places("messages", self._channel))
+        """Its messages and control frames, in the order in which they were complete."""
+        return self._capture.messages.of(self)
 
     @property
-    def _channel(self) -> int:
-        return int(self._view.table["channel"][self._place])
-
-
-Kind = TypeVar("Kind", bound=Row)
+    def notes(self) -> Rows[Note]:
+        """What was observed of it. The field of that name in records counts those of severity should or must."""
+        return self._capture.notes.of(self)
 
 
 class Rows(Sequence[Kind]):
-    """The rows of a table, or those that a filter holds for."""
+    """The rows of a table, or some of them."""
 
     def __init__(self, capture: Capture, table: str, kind: type[Kind], places: Array | None = None) -> None:
         self._capture = capture
@@ -168,6 +315,9 @@ class Rows(Sequence[Kind]):
     def __len__(self) -> int:
         return len(self._places)
 
+    def __repr__(self) -> str:
+        return f"<{len(self)} {self._table}>"
+
     @overload
     def __getitem__(self, index: int) -> Kind: ...
 
@@ -176,86 +326,161 @@ class Rows(Sequence[Kind]):
 
     def __getitem__(self, index: int | slice) -> Kind | Rows[Kind]:
         if isinstance(index, slice):
-            return Rows(self._capture, self._table, self._kind, self._places[index])
+            return self._some(self._places[index])
         return self._kind(self._capture, self._view, int(self._places[index]))
 
-    def where(self, text: str) -> Rows[Kind]:
-        """The rows for which a filter holds.
+    def __iter__(self) -> Iterator[Kind]:
+        return (self._kind(self._capture, self._view, place) for place in self._places.tolist())
 
-        Raises: FilterError where it does not compile.
+    def _some(self, places: Array) -> Rows[Kind]:
+        return Rows(self._capture, self._table, self._kind, places)
+
+    def where(self, text: str) -> Rows[Kind]:
+        """The rows for which a filter holds, such as `opcode == close and close_code != 1000`.
+
+        Raises: FilterError where it does not compile; FramescopeError where it asks for payload of a closed capture.
         """
-        mask = self._view.select(text)
-        return Rows(self._capture, self._table, self._kind, self._places[mask[self._places]])
+        return self._some(self._view.choose(text, self._places))
+
+    def of(self, connection: Connection) -> Rows[Kind]:
+        """The rows that belong to a connection."""
+        mine = self._capture._places_of(self._table, connection.row)
+        return self._some(mine if len(self) == len(self._view) else np.intersect1d(mine, self._places))
+
+    def numbered(self, row: int) -> Kind | None:
+        """The row of a number, as other rows refer to it; None where there is none, or it was left out."""
+        place = int(np.searchsorted(self._view.rows, row))
+        there = place < len(self._view) and int(self._view.rows[place]) == row
+        return self._kind(self._capture, self._view, place) if there else None
+
+    def column(self, name: str) -> Array:
+        """One number a row, declared or derived: codes of words and texts, times in ns since 1970, and the field's own
+        value for what is absent. `capture.snapshot` knows what codes stand for.
+
+        Raises: FramescopeError where there is no such field, or it is no single column.
+        """
+        column: Array = self._view.column(self._known(name, columns=True))[self._places]
+        return column
+
+    def values(self, name: str) -> list[Any]:
+        """One plain value a row, as the rows' own properties have them.
+
+        Raises: FramescopeError where there is no such field, or it asks for payload of a closed capture.
+        """
+        return self._view.values(self._known(name), self._places)
+
+    def _known(self, name: str, columns: bool = False) -> str:
+        field = self._view.field(name)
+        if field is None or (columns and (field.parts or field.kind is FieldKind.PAYLOAD)):
+            names = ", ".join(sorted(self._view.names()))
+            what = "column" if columns else "field"
+            raise FramescopeError(f"{self._table} have no {what} {name!r}", f"fields: {names}")
+        return name
+
+
+class _OpenContents(Contents):
+    """Octets until the capture is closed."""
+
+    closed = False
+
+    def octets(self, channel: int, direction: int, start: int, stop: int) -> tuple[bytes, bool]:
+        if self.closed:
+            raise FramescopeError("the capture is closed", "read payloads before it is, inside the with block")
+        return super().octets(channel, direction, start, stop)
 
 
 class Capture:
-    """An analysed capture. Closing it closes the files; what was not fetched before cannot be fetched after."""
+    """An analysed capture. Closing it closes the files: rows and columns stay, octets cannot be fetched any more."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self._contents = Contents(snapshot)
+        self._contents = _OpenContents(snapshot)
         self._views: dict[str, View] = {}
         self._orders: dict[str, tuple[Array, Array]] = {}
 
     def view(self, table: str) -> View:
-        """A table with its derived fields."""
+        """A table with its derived fields.
+
+        Raises: FramescopeError where there is no such table.
+        """
         if table not in self._views:
-            self._views[table] = View(self.snapshot, table, self._contents)
+            self._views[table] = View(self.snapshot, self._known(table), self._contents)
         return self._views[table]
 
-    def places(self, table: str, channel: int) -> Array:
-        """Places of a channel's rows in a table. The table is sorted by channel once."""
+    def _known(self, table: str) -> str:
+        if table not in self.snapshot.tables:
+            raise FramescopeError(f"there is no table {table!r}", f"tables: {', '.join(self.snapshot.tables)}")
+        return table
+
+    def _places_of(self, table: str, connection: int) -> Array:
+        """Places of a connection's rows in a table. The table is sorted by connection once."""
         if table not in self._orders:
-            whole = self.snapshot[table]["channel"]
+            whole = self.view(table).connection_rows
             order = np.argsort(whole, kind="stable")
             self._orders[table] = (order, whole[order])
-        order, channels = self._orders[table]
-        low, high = np.searchsorted(channels, [channel, channel + 1])
+        order, connections = self._orders[table]
+        low, high = np.searchsorted(connections, [connection, connection + 1])
         found: Array = order[low:high]
         return found
 
     def table(self, name: str) -> Table:
-        """A table: `table["column"]` is a numpy array over all its rows."""
-        return self.snapshot[name]
+        """A table: `table["column"]` is a numpy array over all its rows.
 
-    @property
+        Raises: FramescopeError where there is no such table.
+        """
+        return self.snapshot[self._known(name)]
+
+    def connection(self, key: str) -> Connection:
+        """The connection of a key such as `c24`.
+
+        Raises: FramescopeError where there is none.
+        """
+        found = self.connections.where(f'connection == "{key}"') if key.removeprefix("c").isdecimal() else ()
+        if not found:
+            known = self.connections[:8].values("connection")
+            raise FramescopeError(f"there is no connection {key!r}", f"connections: {', '.join(known) or 'none'}")
+        return found[0]
+
+    @cached_property
     def connections(self) -> Rows[Connection]:
         """WebSocket connections."""
         return Rows(self, "connections", Connection)
 
-    @property
+    @cached_property
     def frames(self) -> Rows[Frame]:
         """WebSocket frames of all connections."""
         return Rows(self, "frames", Frame)
 
-    @property
+    @cached_property
     def messages(self) -> Rows[Message]:
         """WebSocket messages of all connections."""
         return Rows(self, "messages", Message)
 
-    @property
-    def handshakes(self) -> Rows[Row]:
+    @cached_property
+    def handshakes(self) -> Rows[Handshake]:
         """WebSocket opening handshakes."""
-        return Rows(self, "handshakes", Row)
-
-    @property
-    def exchanges(self) -> Rows[Row]:
-        """HTTP requests with their responses."""
-        return Rows(self, "exchanges", Row)
-
-    @property
-    def notes(self) -> Rows[Row]:
-        """Observations."""
-        return Rows(self, "notes", Row)
+        return Rows(self, "handshakes", Handshake)
 
     @cached_property
+    def exchanges(self) -> Rows[Exchange]:
+        """HTTP requests with their responses."""
+        return Rows(self, "exchanges", Exchange)
+
+    @cached_property
+    def notes(self) -> Rows[Note]:
+        """Observations."""
+        return Rows(self, "notes", Note)
+
+    @property
     def problems(self) -> tuple[str, ...]:
-        """What could not be read of the capture."""
+        """What could not be read of the capture, one line each."""
         return self.snapshot.problems
 
     def close(self) -> None:
         """Close the files."""
-        self.snapshot.source.close()
+        if not self._contents.closed:
+            self._contents.closed = True
+            self.snapshot.source.close()
 
     def __enter__(self) -> Self:
         return self
@@ -266,9 +491,14 @@ class Capture:
         self.close()
 
 
-def open_capture(*paths: str | os.PathLike[str]) -> Capture:
-    """Read a capture, or several as one, to the end. `sample:tour` opens a bundled one.
+def open_capture(*paths: str | os.PathLike[str], limits: Limits | None = None) -> Capture:
+    """Read a capture, or several as one, to the end. `sample:tour` opens a bundled one, `-` is standard input.
 
     Raises: CaptureError where one is missing, unreadable, empty or not a capture.
     """
-    return Capture(analyze(open_source([resolve(os.fspath(path)) for path in paths])))
+    source = open_source([resolve(os.fspath(path)) for path in paths])
+    with ExitStack() as cleaning:
+        cleaning.callback(source.close)
+        capture = Capture(analyze(source, limits=limits))
+        cleaning.pop_all()
+    return capture
