@@ -103,7 +103,10 @@ def _round_trips(tables: Mapping[str, Table]) -> Array:
     """The median ping round trip of each channel, -1 for none."""
     out = np.full(len(tables["channels"]), -1, np.int64)
     messages = tables["messages"]
-    pongs = np.flatnonzero((messages["opcode"] == PONG) & (messages["answers"] >= 0))
+    times = messages["time"]
+    answered = (messages["opcode"] == PONG) & (messages["answers"] >= 0) & (times != NO_TIME)
+    pongs = np.flatnonzero(answered)
+    pongs = pongs[times[messages["answers"][pongs]] != NO_TIME]
     if not len(pongs):
         return out
     trip = messages["time"][pongs] - messages["time"][messages["answers"][pongs]]

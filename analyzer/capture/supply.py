@@ -74,8 +74,10 @@ class PlainFile:
         return ""
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self.descriptor)
+        """Close the file. Its number may soon be another file's, so it is forgotten."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
 
 
 class Expanded:

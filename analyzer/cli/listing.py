@@ -19,7 +19,8 @@ from dissectors.notes import MEANINGS, Note
 
 STEP = 4096
 """Rows turned into text at a time."""
-CLIENT_TO_SERVER, SERVER_TO_CLIENT = "C → S", "C ← S"
+WAYS = {0: "C → S", 1: "C ← S", -1: "-"}
+"""By sender; -1: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def _target(name: str) -> Cells:
 
 
 def _arrow(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
-    return [SERVER_TO_CLIENT if sender else CLIENT_TO_SERVER for sender in view.column("sender")[places].tolist()]
+    return [WAYS[sender] for sender in view.column("sender")[places].tolist()]
 
 
 def _end(side: str) -> Cells:

@@ -9,7 +9,7 @@ close_code in {1000, 4000..4999}
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from analyzer.errors import FilterError
@@ -136,6 +136,7 @@ DEPTH = 100
 """Parentheses and negations inside each other."""
 
 
+@lru_cache(maxsize=64)
 def parse(text: str) -> Tree:
     """The syntax tree of a filter.
 

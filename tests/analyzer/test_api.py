@@ -150,7 +150,9 @@ def test_a_refused_try_has_none_of_the_frames_of_the_next(save: Callable[..., st
 def test_a_filter_looks_at_the_rows_chosen_alone(tour: analyzer.Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     fetch = Contents.message_payload
-    monkeypatch.setattr(Contents, "message_payload", lambda self, row, limit=None: asked.append(row) or fetch(self, row))
+    monkeypatch.setattr(
+        Contents, "message_payload", lambda self, row, limit=None: asked.append(row) or fetch(self, row)
+    )
     chat = tour.connections[1]
     chosen = chat.messages.where("payload contains hello")
     assert chosen[0].text == "hello"
