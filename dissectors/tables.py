@@ -10,6 +10,7 @@ do not change.
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -100,14 +101,43 @@ class Block:
         )
 
 
+class Grown:
+    """Columns over all blocks of a table that still grows: a table and its snapshots share it. Each block is copied
+    once, in whichever thread asks first; what was handed out is never written again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._columns: dict[str, tuple[Array, int, int]] = {}
+
+    def column(self, column: Column, blocks: Sequence[Block]) -> Array:
+        """One column over `blocks`, which begin with all those that were asked for before, or are some of them."""
+        if len(blocks) == 1:
+            return blocks[0].columns[column.name]
+        with self._lock:
+            whole, done, rows = self._columns.get(column.name, (np.empty(0, column.dtype), 0, 0))
+            if done < len(blocks):
+                parts = [block.columns[column.name] for block in blocks[done:]]
+                need = rows + sum(map(len, parts))
+                if need > len(whole):
+                    # a table that is asked for once gets what it needs, one that grows under its readers gets more
+                    wider = np.empty(max(need, 2 * rows), column.dtype)
+                    wider[:rows] = whole[:rows]
+                    whole = wider
+                np.concatenate(parts, out=whole[rows:need])
+                self._columns[column.name] = whole, len(blocks), need
+                return whole[:need]
+        return whole[: sum(map(len, blocks))] if done > len(blocks) else whole[:rows]
+
+
 class Table:
     """Rows of one schema. Append-only; `len` counts every row ever appended, kept or thinned."""
 
-    def __init__(self, schema: Schema, blocks: Sequence[Block] = (), count: int = 0) -> None:
+    def __init__(self, schema: Schema, blocks: Sequence[Block] = (), count: int = 0,
+                 grown: Grown | None = None) -> None:  # fmt: skip
         self.schema = schema
         self.blocks: list[Block] = list(blocks)
         self.count = count
-        self._whole: dict[str, Array] = {}
+        self._grown = grown or Grown()
 
     def __len__(self) -> int:
         return self.count
@@ -125,28 +155,22 @@ class Table:
         if length > 0:
             self.blocks.append(Block(first, length, cast))
             self.count += length
-            self._whole.clear()
         return first
 
     def thin(self, index: int, keep: npt.NDArray[np.bool_]) -> None:
         """Leave rows out of block `index`."""
-        self.blocks[index] = self.blocks[index].thin(keep)
-        self._whole.clear()
+        thinned = self.blocks[index].thin(keep)
+        if thinned is not self.blocks[index]:
+            self.blocks[index] = thinned
+            self._grown = Grown()
 
     def freeze(self) -> Table:
         """A snapshot: what is appended later does not show in it."""
-        return Table(self.schema, self.blocks, self.count)
+        return Table(self.schema, self.blocks, self.count, self._grown)
 
     def column(self, name: str) -> Array:
-        """One column over all kept rows (concatenated once, then cached)."""
-        if name not in self._whole:
-            parts = [block.columns[name] for block in self.blocks]
-            if len(parts) == 1:
-                whole = parts[0]
-            else:
-                whole = np.concatenate(parts) if parts else np.empty(0, self.schema[name].dtype)
-            self._whole[name] = whole
-        return self._whole[name]
+        """One column over all kept rows."""
+        return self._grown.column(self.schema[name], self.blocks)
 
     def __getitem__(self, name: str) -> Array:
         return self.column(name)

@@ -1,4 +1,4 @@
-"""CONNECTIONS and CLOSES: everything that is known of a WebSocket session once its packets are in, on whole columns.
+"""CONNECTIONS and CLOSES: everything that is known of a WebSocket session so far, on whole columns.
 
 A row for every handshake, in their order: opened, refused, unanswered, or switched to another protocol.
 """
@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from analyzer.analysis.closes import close_columns
 from analyzer.analysis.frames import Framing
-from analyzer.analysis.observations import Observations
-from analyzer.analysis.remains import append_remains
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Severity
 from dissectors.schemas import NO_TIME
@@ -24,24 +22,23 @@ UNANSWERED, ACCEPTED, REFUSED, OTHER = 0, 1, 2, 3
 PONG = 10
 
 
-def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, number_of: npt.NDArray[np.int64],
-             notes: Observations) -> None:  # fmt: skip
-    """Fill CONNECTIONS and CLOSES, and append what is left unfinished. `number_of`: the framing's number of the
-    WebSocket session on a TCP connection, -1 for none."""
-    append_remains(tables, framing, assembly, number_of, notes)
-    notes.flush()
+def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
+             number_of: npt.NDArray[np.int64]) -> dict[str, Table]:  # fmt: skip
+    """CONNECTIONS and CLOSES, as they stand. `number_of`: the framing's number of the WebSocket session on a TCP
+    connection, -1 for none."""
+    made = {name: Table(tables[name].schema) for name in ("connections", "closes")}
     shakes = tables["handshakes"]
     if not len(shakes):
-        return
+        return made
     channel = shakes["channel"]
     stream = tables["channels"]["stream"][channel]
     client = shakes["direction"].astype(np.int64)
     accepted = shakes["result"] == ACCEPTED
     number = np.where(accepted, number_of[stream], -1)
     closes = close_columns(tables, framing, assembly, stream, client, number)
-    table = tables["connections"]
-    table.append(_columns(tables, framing, assembly, channel, stream, client, number, closes))
-    tables["closes"].append({name: closes[name] for name in tables["closes"].schema.by_name})
+    made["connections"].append(_columns(tables, framing, assembly, channel, stream, client, number, closes))
+    made["closes"].append({name: closes[name] for name in made["closes"].schema.by_name})
+    return made
 
 
 def _columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, channel: Array, stream: Array,

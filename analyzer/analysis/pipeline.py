@@ -15,6 +15,7 @@ from analyzer.analysis.connections import conclude
 from analyzer.analysis.conversations import OPAQUE, Conversations, Piece, Upgraded
 from analyzer.analysis.frames import Framing, Run
 from analyzer.analysis.observations import Observations
+from analyzer.analysis.remains import append_remains
 from analyzer.analysis.snapshot import Snapshot, Traffic
 from analyzer.capture.records import Records, Source
 from analyzer.limits import Limits
@@ -81,11 +82,12 @@ class Analysis:
         self._dissect(spans, memoryview(b""))
         self.conversations.finish(len(self.tables["spans"]) - 1)
         self._seal(0)
-        conclude(self.tables, self.framing, self.assembly, self.conversations.number, self.notes)
+        append_remains(self.tables, self.framing, self.assembly, self.conversations.number, self.notes)
+        self.notes.flush()
         return self.snapshot(finished=True)
 
-    def snapshot(self, finished: bool) -> Snapshot:
-        """Everything as it stands."""
+    def snapshot(self, finished: bool = False) -> Snapshot:
+        """Everything as it stands. CONNECTIONS and CLOSES, which say how things stand, are made anew for each."""
         traffic = Traffic(
             packets=len(self.tables["packets"]),
             first_time=self.first_time,
@@ -99,6 +101,7 @@ class Analysis:
             notes_left_out=self.notes.left_out.total(),
         )
         tables = {name: table.freeze() for name, table in self.tables.items()}
+        tables |= conclude(tables, self.framing, self.assembly, self.conversations.number)
         channels = self.framing.channels
         windows = tuple(
             (2 * channels[slot >> 1] + (slot & 1), row, window) for slot, row, window in self.framing.folds.windows
