@@ -15,24 +15,27 @@ the 101 had delivered them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.analysis.frames import Framing, Side
+from analyzer.analysis.exchanges import Place, exchange_row, handshake_row
+from analyzer.analysis.frames import Framing
 from analyzer.analysis.observations import LAST, Observations
+from analyzer.analysis.openings import Agreed, Batch, Order, Rows, by_direction, gather
 from analyzer.analysis.sniffing import protocol_of
 from analyzer.capture.records import Source
 from analyzer.limits import Limits
 from analyzer.schemas import CHANNELS
 from analyzer.streams.assembly import Delivered
-from dissectors.http.dialogue import LONG_POLL, PLAIN, Dialogue, Exchange, Upgrade
+from dissectors.http.dialogue import Dialogue, Exchange, Upgrade
+from dissectors.http.openings import Openings
 from dissectors.http.sniff import Claim, sniff
-from dissectors.http.upgrade import ACCEPTED
-from dissectors.schemas import EXCHANGES, HANDSHAKES, NO_TIME
-from dissectors.tables import Strings, Table
+from dissectors.http.upgrade import ACCEPTED, Handshake
+from dissectors.schemas import EXCHANGES, HANDSHAKES
+from dissectors.tables import Array, Strings, Table
 
 HTTP, WEBSOCKET, OPAQUE = 0, 1, 2
 """Phases."""
@@ -40,8 +43,6 @@ DATA, GAP, END, RESET = 0, 1, 4, 5
 """Codes of `schemas.SPAN_KINDS`."""
 BY_REQUEST, BY_RESPONSE = 1, 2
 """Codes of `schemas.KNOWN_BY`."""
-LONG = 1_000_000_000
-"""ns. A response that lets its client wait this long is taken for a long poll: a guess, shown as one."""
 
 
 class Piece(NamedTuple):
@@ -71,10 +72,23 @@ class Talk:
 
 
 class Upgraded(NamedTuple):
-    """A connection that became WebSocket in this chunk; `early` are pieces that were delivered before."""
+    """A connection that became WebSocket in this chunk, by its number there; `early` are pieces that were delivered
+    before."""
 
-    stream: int
     number: int
+    release: int
+    early: tuple[Piece, ...]
+
+
+class _Left(NamedTuple):
+    """An upgrade of this chunk that was read span by span."""
+
+    place: int
+    stream: int
+    channel: int
+    client: int
+    upgrade: Upgrade
+    shake: Handshake
     release: int
     early: tuple[Piece, ...]
 
@@ -95,10 +109,12 @@ class Conversations:
         self.number = np.full(256, -1, np.int64)
         self.protocols: Counter[str] = Counter()
         self.talks: dict[int, Talk] = {}
-        self._channels: list[tuple[int | str, ...]] = []
-        self._exchanges: list[tuple[int | str, ...]] = []
-        self._handshakes: list[tuple[int | str, ...]] = []
-        self._upgraded: list[Upgraded] = []
+        self._openings = Openings()
+        self._channels = Gathered(tables[CHANNELS.name], strings)
+        self._exchanges = Gathered(tables[EXCHANGES.name], strings)
+        self._handshakes = Gathered(tables[HANDSHAKES.name], strings)
+        self._upgrades: list[_Left] = []
+        self._at = 0
         self._left: dict[int, int] = {}
         self._moved: dict[int, int] = {}
         self._first_mark = 0
@@ -124,6 +140,14 @@ class Conversations:
         rows = np.flatnonzero((self.phase[stream] == HTTP) & wanted)
         if not len(rows):
             return []
+        batch = gather(spans, octets, rows, self.talks, self._openings)
+        if batch is not None:
+            known = np.zeros(len(self.phase), np.bool_)
+            known[batch.stream] = True
+            rows = rows[~known[stream[rows]]]
+            self._channels.expect(np.sort(batch.request))
+            self._exchanges.expect(batch.response)
+            self._handshakes.expect(batch.response)
         self._first_mark = spans.first_row
         self._packets = spans.packet.tolist()
         self._times = spans.time.tolist()
@@ -139,6 +163,7 @@ class Conversations:
             if number in left:
                 continue
             piece = Piece._make(cell)
+            self._at = piece.mark - spans.first_row
             self._now = piece.release
             talk = talks.get(number)
             if talk is None:
@@ -148,10 +173,7 @@ class Conversations:
             else:
                 self._feed(talk, talk.dialogue, piece, octets, position)
         self._settle()
-        self._append()
-        upgraded = self._upgraded
-        self._upgraded = []
-        return upgraded
+        return self._open(spans, batch)
 
     def finish(self, mark: int) -> None:
         """The capture ended."""
@@ -165,7 +187,8 @@ class Conversations:
             talk.dialogue.finish(mark)
             self._collect(talk, talk.dialogue)
         self.talks.clear()
-        self._append()
+        for gathered in (self._channels, self._exchanges, self._handshakes):
+            gathered.append()
 
     def _octets(self, piece: Piece, start: int, octets: memoryview, position: int) -> bytes:
         """The octets of a piece from stream offset `start` on."""
@@ -190,8 +213,7 @@ class Conversations:
         if claim is Claim.REQUEST or claim is Claim.RESPONSE:
             client = side if claim is Claim.REQUEST else 1 - side
             known_by = BY_REQUEST if claim is Claim.REQUEST else BY_RESPONSE
-            talk.channel = len(self.tables[CHANNELS.name]) + len(self._channels)
-            self._channels.append((0, talk.stream, client, known_by))
+            talk.channel = self._channels.add(self._at, (0, talk.stream, client, known_by))
             talk.dialogue = Dialogue(client)
             seen, talk.seen = talk.seen, []
             for earlier in seen:
@@ -217,8 +239,6 @@ class Conversations:
             streams = np.fromiter(self._left, np.int64, len(self._left))
             self.phase[streams] = np.fromiter(self._left.values(), np.uint8, len(self._left))
             self._left.clear()
-        for upgrade in self._upgraded:
-            self.number[upgrade.stream] = upgrade.number
 
     def _feed(self, talk: Talk, dialogue: Dialogue, piece: Piece, octets: memoryview, position: int) -> None:
         side = piece.slot & 1
@@ -260,83 +280,13 @@ class Conversations:
 
     def _exchange(self, talk: Talk, exchange: Exchange) -> None:
         """Append an exchange, and its handshake if it is one."""
-        request_packet, request_time = self._place(exchange.request_mark)
-        response_packet, response_time = self._place(exchange.response_mark)
-        last_packet, last_time = self._place(exchange.last_mark)
-        style = exchange.style
-        if style == PLAIN and NO_TIME not in (request_time, response_time) and response_time - request_time >= LONG:
-            style = LONG_POLL
-        row = len(self.tables[EXCHANGES.name]) + len(self._exchanges)
-        self._exchanges.append(
-            (
-                talk.channel,
-                exchange.direction,
-                style,
-                exchange.method,
-                exchange.target,
-                exchange.host,
-                exchange.user_agent,
-                exchange.status,
-                exchange.reason,
-                exchange.server,
-                exchange.interim,
-                exchange.request_offset,
-                exchange.request_head,
-                exchange.request_body,
-                exchange.response_offset,
-                exchange.response_head,
-                exchange.response_body,
-                exchange.complete,
-                request_packet,
-                response_packet,
-                last_packet,
-                request_time,
-                response_time,
-                last_time,
-            )
+        request, response, last = (
+            self._place(mark) for mark in (exchange.request_mark, exchange.response_mark, exchange.last_mark)
         )
-        shake = exchange.handshake
-        if shake is None:
-            return
-        accepted = shake.result == ACCEPTED
-        client_start = exchange.request_offset + exchange.request_head + max(exchange.request_body, 0)
-        server_start = exchange.response_offset + exchange.response_head
-        deflate = shake.deflate
-        self._handshakes.append(
-            (
-                talk.channel,
-                exchange.direction,
-                row,
-                shake.result,
-                shake.status,
-                shake.refusal,
-                shake.host,
-                shake.target,
-                shake.origin,
-                shake.user_agent,
-                shake.server,
-                shake.key,
-                shake.accept,
-                shake.accept_verdict,
-                shake.version,
-                shake.protocol,
-                shake.subprotocols,
-                shake.subprotocol,
-                shake.extensions_offered,
-                shake.extensions,
-                deflate.agreed,
-                deflate.client_takeover,
-                deflate.server_takeover,
-                deflate.client_window_bits,
-                deflate.server_window_bits,
-                client_start if accepted else -1,
-                server_start if accepted else -1,
-                request_packet,
-                last_packet,
-                request_time,
-                last_time,
-            )
-        )
+        row = self._exchanges.add(self._at, exchange_row(exchange, talk.channel, request, response, last))
+        if exchange.handshake is not None:
+            shake = handshake_row(exchange, exchange.handshake, talk.channel, row, request, last)
+            self._handshakes.add(self._at, shake)
 
     def _upgrade(self, talk: Talk, upgrade: Upgrade) -> None:
         """The connection left HTTP."""
@@ -345,34 +295,110 @@ class Conversations:
         if shake is None or shake.result != ACCEPTED or talk.dialogue is None:
             self._leave(talk, OPAQUE)
             return
-        deflate, client = shake.deflate, talk.dialogue.client
-        sides = [
-            Side(upgrade.starts[side], side == client, deflate.agreed,
-                 deflate.client_takeover if side == client else deflate.server_takeover, shake.defined)
-            for side in (0, 1)
-        ]  # fmt: skip
-        number = self.framing.open(talk.channel, sides)
         early = tuple(
             piece
             for piece in talk.seen
             if piece.mark < self._first_mark and piece.offset + piece.length > upgrade.starts[piece.slot & 1]
         )
         release = self._release[upgrade.mark - self._first_mark] if upgrade.mark >= self._first_mark else -1
-        self._upgraded.append(Upgraded(talk.stream, number, release, early))
+        client = talk.dialogue.client
+        self._upgrades.append(_Left(self._at, talk.stream, talk.channel, client, upgrade, shake, release, early))
         self._leave(talk, WEBSOCKET)
 
-    def _place(self, mark: int) -> tuple[int, int]:
+    def _open(self, spans: Delivered, batch: Batch | None) -> list[Upgraded]:
+        """Append the rows of the chunk, and hand the connections that left HTTP for WebSocket to the frame walk."""
+        left, self._upgrades = self._upgrades, []
+        agreed = _agreed(left)
+        streams = np.array([upgrade.stream for upgrade in left], np.int64)
+        np.empty(0, np.int64)
+        if batch is None:
+            for gathered in (self._channels, self._exchanges, self._handshakes):
+                gathered.append()
+        else:
+            by_request = np.argsort(batch.request)
+            channel = np.empty(len(batch), np.int64)
+            channel[by_request] = self._channels.append(
+                {"kind": np.zeros(len(batch)), "stream": batch.stream[by_request], "client": batch.client[by_request],
+                 "known_by": np.full(len(batch), BY_REQUEST)}
+            )  # fmt: skip
+            exchange = channel
+            for gathered in (self._exchanges, self._handshakes):
+                exchange = gathered.append(batch.columns(gathered.table.schema, self.strings, spans, channel, exchange))
+            self.protocols["http"] += len(batch)
+            self.phase[batch.stream] = WEBSOCKET
+            order, _stands = Order(batch.response).merge(np.array([upgrade.place for upgrade in left], np.int64))
+            agreed = Agreed(*(
+                np.concatenate(columns)[order] for columns in zip(agreed, batch.agreed(channel), strict=True)
+            ))  # fmt: skip
+            streams = np.concatenate([streams, batch.stream])[order]
+        if not len(streams):
+            return []
+        first = self.framing.open(agreed)
+        self.number[streams] = np.arange(first, first + len(streams))
+        numbers = (self.number[upgrade.stream] for upgrade in left)
+        return [
+            Upgraded(int(number), upgrade.release, upgrade.early) for number, upgrade in zip(numbers, left, strict=True)
+        ]
+
+    def _place(self, mark: int) -> Place:
         """Packet and time of a mark, which is a row of SPANS."""
         at = mark - self._first_mark
         if 0 <= at < len(self._packets):
-            return self._packets[at], self._times[at]
+            return Place(self._packets[at], self._times[at])
         if mark < 0:
-            return -1, NO_TIME
+            return Place()
         packet = self.tables["spans"].row(mark)["packet"]
-        return packet, self.tables["packets"].row(packet)["time"]
+        return Place(packet, self.tables["packets"].row(packet)["time"])
 
-    def _append(self) -> None:
-        for schema, rows in ((CHANNELS, self._channels), (EXCHANGES, self._exchanges), (HANDSHAKES, self._handshakes)):
-            if rows:
-                self.tables[schema.name].append(schema.pack(rows, self.strings))
-                rows.clear()
+
+class Gathered:
+    """Rows of one table that a chunk adds: those that were read span by span, and those of a batch, both told by their
+    places in the spans of the chunk."""
+
+    def __init__(self, table: Table, strings: Strings) -> None:
+        self.table = table
+        self._strings = strings
+        self._rows: list[tuple[int | str, ...]] = []
+        self._places: list[int] = []
+        self._order = Order(np.empty(0, np.int64))
+
+    def expect(self, places: Rows) -> None:
+        """A batch adds rows at these places."""
+        self._order = Order(places)
+
+    def add(self, place: int, row: tuple[int | str, ...]) -> int:
+        """Add one; returns its number in the table."""
+        number = len(self.table) + len(self._rows) + self._order.before(place)
+        self._rows.append(row)
+        self._places.append(place)
+        return number
+
+    def append(self, batch: Mapping[str, Array] | None = None) -> Rows:
+        """Append everything to the table, the rows of the batch among them, whose numbers are returned."""
+        columns = self.table.schema.pack(self._rows, self._strings)
+        stands = np.empty(0, np.int64)
+        if batch is not None:
+            order, stands = self._order.merge(np.array(self._places, np.int64))
+            columns = {name: np.concatenate([column, batch[name]])[order] for name, column in columns.items()}
+        first = self.table.append(columns)
+        self._rows.clear()
+        self._places.clear()
+        self._order = Order(np.empty(0, np.int64))
+        return stands + first
+
+
+def _agreed(left: Sequence[_Left]) -> Agreed:
+    """How the frames of these are to be read."""
+    client = np.array([upgrade.client for upgrade in left], np.int64)
+    deflates = [upgrade.shake.deflate for upgrade in left]
+    takeover = by_direction(
+        client,
+        np.array([deflate.client_takeover for deflate in deflates], np.int64),
+        np.array([deflate.server_takeover for deflate in deflates], np.int64),
+    )
+    return Agreed(
+        np.array([upgrade.channel for upgrade in left], np.int64), client,
+        np.array([upgrade.upgrade.starts for upgrade in left], np.int64).reshape(-1, 2),
+        np.array([deflate.agreed for deflate in deflates], np.int64), takeover,
+        np.array([upgrade.shake.defined for upgrade in left], np.int64),
+    )  # fmt: skip

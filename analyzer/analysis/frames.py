@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.analysis.observations import Observations
+from analyzer.analysis.openings import Agreed
 from analyzer.limits import Limits
 from dissectors.schemas import FRAMES, MESSAGES
 from dissectors.tables import Strings, Table
@@ -18,17 +18,6 @@ from dissectors.websocket.frame_walk import walk as walk_frames
 from dissectors.websocket.message_walk import Folds, MessageRows
 from dissectors.websocket.message_walk import walk as walk_messages
 from dissectors.websocket.scanner import frame_columns
-
-
-class Side(NamedTuple):
-    """One direction of an upgraded connection: where its frames start, and what was agreed for it."""
-
-    start: int
-    client: bool
-    deflate: bool
-    takeover: bool
-    defined: int
-    """Reserved bits that agreed extensions define; 4 is RSV1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +50,16 @@ class Framing:
         self._message_rows = MessageRows()
         self._note_rows = NoteRows()
 
-    def open(self, channel: int, sides: Sequence[Side]) -> int:
-        """A connection begins; `sides` by physical direction. Returns its number n."""
+    def open(self, agreed: Agreed) -> int:
+        """Sessions begin. Returns the number n of the first."""
         number = len(self.channels)
-        self.channels.append(channel)
-        self.folds.reserve(2 * number + 2)
-        for side in sides:
-            slot = self.directions.add(side.start, side.client, side.deflate, side.defined)
-            self.folds.begin(slot, side.deflate, side.takeover)
+        self.channels += agreed.channel.tolist()
+        slot = 2 * number
+        of_client = np.column_stack([agreed.client == 0, agreed.client == 1]).ravel()
+        deflate, defined = np.repeat(agreed.deflate, 2), np.repeat(agreed.defined, 2)
+        self.directions.extend(agreed.starts.ravel(), of_client, deflate, defined)
+        self.folds.reserve(2 * len(self.channels))
+        self.folds.begin(slot, deflate, agreed.takeover.ravel())
         return number
 
     def feed(self, runs: Sequence[Run]) -> None:

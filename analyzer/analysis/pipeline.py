@@ -132,8 +132,8 @@ class Analysis:
         if runs:
             self.framing.feed(runs)
         self.notes.flush()
-        for row in ended.tolist():
-            self.framing.folds.let_go(int(2 * number[row] + (spans.slot[row] & 1)))
+        for slot in (2 * number[ended] + (spans.slot[ended] & 1)).tolist():
+            self.framing.folds.let_go(slot)
 
     def _runs(self, spans: Delivered, octets: memoryview, rows: Array, upgraded: list[Upgraded]) -> list[Run]:
         """The spans of WebSocket connections as runs of one buffer each, in the order of delivery."""

@@ -123,7 +123,7 @@ def _request_findings(head: Head) -> list[Finding]:
     key = headers.get("sec-websocket-key")
     if key is None:
         findings.append((Note.KEY_MISSING, CLIENT, ""))
-    elif not _is_key(key):
+    elif not is_key(key):
         findings.append((Note.KEY_BAD, CLIENT, key))
     version = headers.get("sec-websocket-version")
     if version is None:
@@ -133,7 +133,7 @@ def _request_findings(head: Head) -> list[Finding]:
     return findings
 
 
-def _is_key(key: str) -> bool:
+def is_key(key: str) -> bool:
     """16 octets in base64."""
     try:
         return len(b64decode(key, validate=True)) == 16

@@ -19,9 +19,6 @@ cdef class Directions:
     cdef long long[::1] at, mode, filled, start, length, remaining, missing, passed, key, header_length, first_packet
     cdef long long[::1] first_time, wanted, wanted_message, closed, client, deflate, defined, frames, opaque
 
-    @cython.locals(slot=cython.longlong)
-    cpdef long long add(self, long long at, bint client, bint deflate, long long defined) except -1
-
 @cython.locals(row=cython.longlong)
 cpdef object note(NoteRows notes, int code, long long slot, long long offset, long long length, long long packet,
                  long long time)

@@ -95,22 +95,20 @@ class Directions:
         self.frames = whole["frames"].data
         self.opaque = whole["opaque"].data
 
-    def add(self, at: int, client: bool, deflate: bool, defined: int) -> int:
-        """A new slot whose first frame starts at stream offset `at`; `defined` holds the reserved bits that the agreed
-        extensions define (4 is RSV1). Returns its number."""
-        slot = self.count
-        if slot == self.room:
-            self.room *= 2
+    def extend(self, at: Array, client: Array, deflate: Array, defined: Array) -> None:
+        """New slots, one item each: whose first frames start at the stream offsets `at`; `defined` holds the reserved
+        bits that the agreed extensions define (4 is RSV1)."""
+        first, stop = self.count, self.count + len(at)
+        if stop > self.room:
+            more = max(stop, 2 * self.room) - self.room
             for name, values in self.whole.items():
-                self.whole[name] = np.concatenate([values, np.zeros(slot, np.int64)])
-            self.head = np.concatenate([np.asarray(self.head), np.zeros(slot * 14, np.uint8)]).data
+                self.whole[name] = np.concatenate([values, np.zeros(more, np.int64)])
+            self.head = np.concatenate([np.asarray(self.head), np.zeros(more * 14, np.uint8)]).data
+            self.room += more
             self._bind()
-        self.count = slot + 1
-        self.at[slot] = at
-        self.client[slot] = 1 if client else 0
-        self.deflate[slot] = 1 if deflate else 0
-        self.defined[slot] = defined
-        return slot
+        self.count = stop
+        for name, values in (("at", at), ("client", client), ("deflate", deflate), ("defined", defined)):
+            self.whole[name][first:stop] = values
 
     def column(self, name: str) -> Array:
         """One column of the state, as an array."""

@@ -18,7 +18,7 @@ cdef class Folds:
     cdef long long[::1] recent_length, messages, octets, inflated_octets, since, ping_count, fresh, last_time
 
     cpdef object reserve(self, long long slots)
-    cpdef object begin(self, long long slot, bint deflate, bint takeover)
+    cpdef object begin(self, long long slot, object deflate, object takeover)
     cpdef object let_go(self, long long slot)
 
 @cython.locals(recent=list)

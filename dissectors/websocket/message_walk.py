@@ -107,12 +107,11 @@ class Folds:
         self.fresh = whole["fresh"].data
         self.last_time = whole["last_time"].data
 
-    def begin(self, slot: int, deflate: bool, takeover: bool) -> None:
-        """Set a new slot up."""
-        self.deflate[slot] = 1 if deflate else 0
-        self.takeover[slot] = 1 if takeover else 0
-        self.close_row[slot] = -1
-        self.last_time[slot] = NO_TIME
+    def begin(self, slot: int, deflate: Array, takeover: Array) -> None:
+        """Set new slots up, from `slot` on."""
+        chosen = slice(slot, slot + len(deflate))
+        for name, values in (("deflate", deflate), ("takeover", takeover), ("close_row", -1), ("last_time", NO_TIME)):
+            self.whole[name][chosen] = values
 
     def let_go(self, slot: int) -> None:
         """The direction ended: its inflater is not needed any more."""

@@ -32,7 +32,8 @@ class FrameScanner:
     def begin(self, at: int) -> Directions:
         """The state before the first octet."""
         state = Directions()
-        state.add(at, self.client, self.deflate, self.defined | 4 * self.deflate)
+        cells = (at, self.client, self.deflate, self.defined | 4 * self.deflate)
+        state.extend(*(np.array([cell]) for cell in cells))
         return state
 
     def scan(self, data: memoryview, at: int, state: Directions) -> Scan[Directions]:
