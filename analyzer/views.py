@@ -39,6 +39,7 @@ OWN_TEXTS = 1 << 31
 """Codes from here on are texts that a view made itself: the pool's codes are 32-bit and signed."""
 
 JOINED: tuple[Field, ...] = (
+    Field("row", Kind.NUMBER, "its number in its table, which first_frame, answers, exchange and the like refer to"),
     Field("connection", Kind.CONNECTION, "the connection's stable key, as c24", null=-1),
     Field("stream", Kind.NUMBER, "TCP connection, Wireshark's tcp.stream", null=-1),
     Field("packet", Kind.NUMBER, "packet that completed it, Wireshark's frame.number", null=0),
@@ -123,7 +124,7 @@ def fields_of(table: str) -> dict[str, Field]:
 def output_of(table: str) -> list[str]:
     """The fields of a table's records, in order: what places a row first, then what is declared, then what is told."""
     known, declared = fields_of(table), SCHEMAS[table].by_name
-    first = [name for name in ("connection", "stream", "packet", "sender") if name in known]
+    first = [name for name in ("row", "connection", "stream", "packet", "sender") if name in known]
     hidden = {"channel", *first, *(("key",) if table == "connections" else ())}
     return [*first, *(name for name in declared if name not in hidden), *ALSO.get(table, ())]
 
@@ -427,7 +428,7 @@ def _time(view: View) -> Array:
 
 
 DERIVED: dict[str, Callable[[View], Array]] = {
-    "connection": _connection, "sender": _sender, "packet": _packet, "stream": _stream,
+    "row": lambda view: view.rows, "connection": _connection, "sender": _sender, "packet": _packet, "stream": _stream,
     "client": lambda view: _end(view, "client"), "server": lambda view: _end(view, "server"),
     "client_port": lambda view: _end(view, "client_port"), "server_port": lambda view: _end(view, "server_port"),
     "idle": _idle, "duration": _duration, "length": _length, "round_trip": _round_trip, "time": _time,
