@@ -82,6 +82,19 @@ class Contents:
             if skip < length:
                 yield offset + skip, int(ats[order[index]]) + skip, min(length, stop - offset) - skip
 
+    def packet_of(self, channel: int, direction: int, offset: int) -> int:
+        """The packet (row of PACKETS) that carried an octet of a channel's direction, -1 where the capture has none."""
+        stream = int(self.snapshot["channels"]["stream"][channel])
+        slots, offsets, order = self._spans
+        slot = 2 * stream + direction
+        low, high = np.searchsorted(slots, [slot, slot + 1])
+        at = low + int(np.searchsorted(offsets[low:high], offset, side="right")) - 1
+        if at < low:
+            return -1
+        spans = self.snapshot["spans"]
+        inside = offset < int(offsets[at]) + int(spans["length"][order[at]])
+        return int(spans["packet"][order[at]]) if inside else -1
+
     def octets(self, channel: int, direction: int, start: int, stop: int) -> tuple[bytes, bool]:
         """The octets of a range of a channel's direction; False where some are missing, which are left out as zeros."""
         out = bytearray()

@@ -6,8 +6,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from analyzer.cli.escape import printable
 from analyzer.errors import FilterError, FramescopeError
+from analyzer.escape import printable
 
 PATIENCE = 1.0
 """Seconds before a progress bar appears."""

@@ -8,7 +8,7 @@ from analyzer.analysis.verdicts import SIDES, duration, tell
 from analyzer.cli.listing import Manner, endpoint, payload_writer
 from analyzer.cli.page import Page
 from analyzer.cli.summary import _crossed, compression
-from analyzer.cli.times import clock, count, size
+from analyzer.times import clock, count, size
 from analyzer.views import View
 from dissectors.http.upgrade import accept_of
 from dissectors.notes import MEANINGS, Note

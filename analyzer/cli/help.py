@@ -8,7 +8,7 @@ that crossed it, and why it closed."""
 
 EXAMPLES = """\
 examples:
-  framescope capture.pcapng                           what is in it, and why each connection closed
+  framescope capture.pcapng                           look through it; piped, or as framescope summary, it prints
   framescope explain --connection c24 capture.pcapng  one connection in full; --md writes it for a ticket
   framescope frames --filter 'opcode == close' capture.pcapng
   framescope messages --filter 'payload ~ /error/i' --payload text capture.pcapng
@@ -35,6 +35,7 @@ exit statuses:
   4 what was readable is shown, but the capture is damaged   5 the output cannot be written   130 interrupted"""
 
 VERBS: dict[str, str] = {
+    "tui": "look through a capture on a terminal: connections, frame timelines, octets",
     "summary": "what is in a capture, and why each connection closed",
     "explain": "one connection told in full",
     "connections": "WebSocket connections, one a line",

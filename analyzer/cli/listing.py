@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.analysis.verdicts import duration, tell
-from analyzer.cli.escape import cut, preview, printable
 from analyzer.cli.page import Page
-from analyzer.cli.times import clock, size
+from analyzer.escape import cut, preview, printable
+from analyzer.times import clock, size
 from analyzer.views import View
 from dissectors.http.secrets import mask_target, mask_text
 from dissectors.notes import MEANINGS, Note

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from analyzer.cli import screen
 from analyzer.cli.help import EXAMPLES, OVERVIEW, TABLES, VERBS
 from analyzer.errors import ExitStatus, FramescopeError
 
@@ -22,7 +23,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     top.add_argument("--version", action="store_true", help="version, and whether the walks are compiled")
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs (summary where none is given)")
+    verbs = top.add_subparsers(
+        dest="verb", metavar="VERB", title="verbs (where none is given: tui on a terminal, else summary)"
+    )
     for verb, text in VERBS.items():
         sub = verbs.add_parser(
             verb, help=text, description=text[0].upper() + text[1:] + ".", epilog=EXAMPLES,
@@ -30,6 +33,10 @@ def parser() -> argparse.ArgumentParser:
         )  # fmt: skip
         if verb in ON_CAPTURES:
             _capture_options(sub, verb)
+        elif verb == "tui":
+            sub.add_argument("files", nargs="*", metavar="FILE", help="capture; - for standard input, sample:NAME")
+            sub.add_argument("--tz", default="UTC", metavar="ZONE", help="time zone: UTC, local, Europe/Berlin")
+            sub.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
         elif verb == "schema":
             sub.add_argument("table", choices=TABLES, nargs="?", help="all where none is given")
     return top
@@ -68,11 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     top = parser()
-    if not words:
+    if not words and not screen.wanted(words):
         top.print_help()
         return ExitStatus.OK
-    if words[0] not in (*VERBS, "-h", "--help", "--version"):
-        words.insert(0, "summary")
+    if not words or words[0] not in (*VERBS, "-h", "--help", "--version"):
+        words.insert(0, "tui" if screen.wanted(words) else "summary")
     try:
         options = top.parse_args(words)
     except SystemExit as exit_:  # argparse has said why
@@ -103,6 +110,8 @@ def _run(options: argparse.Namespace) -> int:
 
         sys.stdout.write(getattr(about, options.verb)(getattr(options, "table", None)))
         return ExitStatus.OK
+    if options.verb == "tui":
+        return screen.run(options)
     from analyzer.cli.verbs import run
 
     return run(options)

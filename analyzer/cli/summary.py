@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.absence import reasons
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.analysis.verdicts import SIDES, duration, tell
-from analyzer.cli.absence import reasons
-from analyzer.cli.escape import printable
 from analyzer.cli.listing import Manner, endpoint
 from analyzer.cli.page import Page
-from analyzer.cli.times import clock, count, size
+from analyzer.escape import printable
 from analyzer.schemas import STATES, VERDICTS
+from analyzer.times import clock, count, size
 from analyzer.views import View
 from dissectors.notes import MEANINGS, Note, Severity, code_name
 from dissectors.schemas import NO_TIME

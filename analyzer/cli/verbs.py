@@ -19,8 +19,8 @@ from analyzer.cli import explain, jsonl, listing, summary
 from analyzer.cli.diagnostics import progress_bar, warn
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page, standard_output
-from analyzer.cli.times import zone_of
 from analyzer.errors import ExitStatus, FramescopeError, OutputError
+from analyzer.times import zone_of
 from analyzer.views import View
 from dissectors.notes import Severity
 

@@ -160,7 +160,7 @@ def _syntax_error(text: str, at: int) -> FilterError:
     rest = text[at:]
     if not text.strip():
         return FilterError("the filter is empty", text, 0, "for example: opcode == close")
-    if not rest:
+    if not rest.strip():
         return FilterError("something is missing at the end", text, at)
     if rest[0] in "\"'":
         return FilterError("this text has no closing quote", text, at)

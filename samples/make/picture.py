@@ -14,7 +14,7 @@ import analyzer
 from analyzer.cli import summary
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page
-from analyzer.cli.times import zone_of
+from analyzer.times import zone_of
 
 WIDTH = 110
 

@@ -106,7 +106,7 @@ def test_every_field_is_a_documented_property(table: str) -> None:
         assert len(rows)
         record = rows[0].record()
         for name in fields_of(table):
-            assert type(rows[0]).__dict__[name].__doc__, name
+            assert getattr(type(rows[0]), name).__doc__, name
             assert name in dir(rows[0])
             value = getattr(rows[0], name)
             if name in record and (table, name) not in (("connections", "handshake"), ("connections", "notes")):

@@ -1,0 +1,101 @@
+"""Opens the interface: on a terminal, with keys from the terminal even where the capture comes from standard input."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from analyzer.errors import ExitStatus, FramescopeError
+
+HERE = ("--ascii", "--tz")
+"""Options of the interface; with any other one, a bare `framescope FILE...` means the summary."""
+
+
+def wanted(words: Sequence[str]) -> bool:
+    """Whether a command line without a verb means the interface."""
+    options = [word.partition("=")[0] for word in words if word.startswith("-") and word != "-"]
+    if any(option not in HERE for option in options) or not sys.stdout.isatty():
+        return False
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        return False
+    return keys_possible("-" in words)
+
+
+def keys_possible(piped: bool) -> bool:
+    """Whether there is a terminal to type on."""
+    if not piped:
+        return sys.stdin.isatty()
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        return False
+    return True
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run; returns the exit status."""
+    from analyzer.bundled import resolve
+    from analyzer.capture.files import open_source
+    from analyzer.times import zone_of
+
+    files = list(options.files)
+    zone = zone_of(options.tz)
+    if not files:
+        from analyzer.tui.welcome import Welcome
+
+        chosen = Welcome().run()
+        if not chosen:
+            return ExitStatus.OK
+        files = [chosen]
+    if "-" in files:
+        _keys_from_terminal()
+    paths = [resolve(path) for path in files]
+    source = open_source(paths)
+    try:
+        from analyzer.tui.app import FramescopeApp
+        from analyzer.tui.state import identity, remember
+
+        remember([path for path in files if path != "-"])
+        kept = identity(paths[0]) if len(paths) == 1 else ""
+        app = FramescopeApp(source, zone=zone, ascii_only=options.ascii, kept=kept)
+        app.run()
+        return _ended(app.failure)
+    finally:
+        source.close()
+
+
+def _keys_from_terminal() -> None:
+    """Standard input is the capture: keep it under another number, and put the terminal in its place."""
+    kept = os.dup(0)
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR)
+    except OSError:
+        raise FramescopeError(
+            "there is no terminal to take keys from", "framescope summary - reads standard input without one"
+        ) from None
+    os.dup2(terminal, 0)
+    os.close(terminal)
+    sys.stdin = open(kept, encoding="utf-8", errors="replace")  # noqa: SIM115 - open as long as the program
+
+
+def _ended(failure: BaseException | None) -> int:
+    if failure is None:
+        return ExitStatus.OK
+    if isinstance(failure, FramescopeError):
+        raise failure
+    from analyzer.tui.state import folder
+
+    report = folder() / "failure.txt"
+    try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text("".join(traceback.format_exception(failure)), "utf-8")
+        where = f"what happened stands in {report}"
+    except OSError:
+        where = "".join(traceback.format_exception_only(failure)).strip()
+    raise FramescopeError(
+        f"the interface failed ({type(failure).__name__}); the capture is unharmed",
+        f"{where}; framescope summary FILE works without it",
+    ) from failure

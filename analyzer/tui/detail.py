@@ -1,0 +1,328 @@
+"""One rung in full: the message, its bits, its octets, its packets, the handshake, and why the connection closed."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from hashlib import sha1
+from typing import ClassVar
+
+from rich.syntax import Syntax
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Footer, Static, TabbedContent, TabPane
+
+from analyzer.analysis.verdicts import tell
+from analyzer.api import Capture
+from analyzer.escape import printable
+from analyzer.times import size
+from analyzer.tui.bits import diagram, legend
+from analyzer.tui.entries import Entry
+from analyzer.tui.ladder import LadderLines
+from analyzer.tui.lanes import lanes
+from analyzer.tui.lines import Line, Piece
+from analyzer.tui.looks import STATE_STYLES
+from analyzer.tui.octets import Octets
+from analyzer.tui.page import Page, text_of
+from analyzer.tui.rungs import Kind
+from dissectors.http.secrets import mask_text
+from dissectors.http.upgrade import GUID
+from dissectors.websocket.header import Field, fields
+from dissectors.websocket.opcodes import close_code_name
+
+SHOWN = 256 << 10
+"""Octets of a payload that are laid out; the rest is said to be there."""
+DRAWN = 64
+"""Octets of a frame that the diagram draws: its header and the begin of its payload."""
+TABS = {"message": "Message", "bits": "Bits", "octets": "Octets", "packets": "Packets", "handshake": "Handshake",
+        "close": "Close"}  # fmt: skip
+
+
+class DetailPage(Page):
+    """The screen. The ladder's cursor goes along, so that its rungs can be walked from here."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "app.pop_screen", "back"),
+        Binding("left_square_bracket,p", "walk(-1)", "previous", key_display="["),
+        Binding("right_square_bracket,n", "walk(1)", "next", key_display="]"),
+        *(
+            Binding(str(number), f"tab('{name}')", title, show=False)
+            for number, (name, title) in enumerate(TABS.items(), 1)
+        ),
+        Binding("tab", "next_tab(1)", "tabs", show=False),
+        Binding("shift+tab", "next_tab(-1)", "tabs", show=False),
+        Binding("1", "tab('message')", "1-6 tabs", key_display="1-6"),
+    ]
+
+    def __init__(self, entry: Entry, ladder: LadderLines, tab: str = "") -> None:
+        super().__init__()
+        self.entry, self.ladder = entry, ladder
+        self._first_tab = tab
+        self._fields: list[Field] = []
+        self._wire = b""
+
+    def compose(self) -> ComposeResult:
+        """The parts."""
+        yield Static("", id="headline", markup=False)
+        with TabbedContent(initial=self._first_tab or self.tui.tab):
+            with TabPane("1 Message", id="message"), VerticalScroll():
+                yield Static("", id="body", markup=False)
+            with TabPane("2 Bits", id="bits"), VerticalScroll():
+                yield Static("", id="diagram", markup=False)
+            with TabPane("3 Octets", id="octets"):
+                yield Octets()
+            with TabPane("4 Packets", id="packets"), VerticalScroll():
+                yield Static("", id="lanes", markup=False)
+            with TabPane("5 Handshake", id="handshake"), VerticalScroll():
+                with Horizontal(id="heads"):
+                    yield Static("", id="request", markup=False)
+                    yield Static("", id="response", markup=False)
+                yield Static("", id="accept", markup=False)
+            with TabPane("6 Close", id="close"), VerticalScroll():
+                yield Static("", id="why", markup=False)
+        yield Footer()
+
+    def show(self, capture: Capture) -> None:
+        """Another snapshot, or another rung."""
+        if not len(self.ladder.rungs):
+            return
+        number = self.ladder.cursor
+        kind, ref = Kind(self.ladder.rungs.kind[number]), int(self.ladder.rungs.ref[number])
+        self.query_one("#headline", Static).update(
+            text_of([Piece(f" {number + 1} of {len(self.ladder.rungs)}  ", "dim"), *self.ladder.line(number, 200)])
+        )
+        frame, message = _frame_and_message(capture, kind, ref)
+        self._message(capture, kind, ref, message, frame)
+        self._frame(capture, frame, message)
+        self._handshake(capture, ref if kind in (Kind.REQUEST, Kind.RESPONSE) else -1)
+        self._close(capture)
+
+    # -- the tabs ----------------------------------------------------------------------------------------------------
+
+    def _message(self, capture: Capture, kind: Kind, ref: int, message: int, frame: int) -> None:
+        body = self.query_one("#body", Static)
+        if message >= 0:
+            payload = capture._contents.message_payload(message)
+            cells = capture.snapshot["messages"].row(message)
+            if cells["close_code"] >= 0 or cells["opcode"] == 8:
+                code = cells["close_code"]
+                told = f"{code} {close_code_name(code)}" if code >= 0 else "no code"
+                reason = printable(capture.snapshot.text(cells["close_reason"]))
+                body.update(text_of([Piece("Close ", "bold"), Piece(told)], [Piece(reason)]))
+                return
+            body.update(laid_out(payload.octets, "" if payload.whole else payload.why))
+        elif frame >= 0:
+            body.update(laid_out(capture._contents.frame_payload(frame), ""))
+        elif kind in (Kind.REQUEST, Kind.RESPONSE):
+            found = capture.exchanges.numbered(ref)
+            head = (found.request if kind is Kind.REQUEST else found.response) if found is not None else b""
+            body.update(text_of(*head_lines(head)))
+        else:
+            body.update(text_of([Piece("no payload here: choose a message or a frame", "dim")]))
+
+    def _frame(self, capture: Capture, frame: int, message: int) -> None:
+        chart, packets = self.query_one("#diagram", Static), self.query_one("#lanes", Static)
+        if frame < 0:
+            nothing = text_of([Piece("no frame here: choose a message or a frame", "dim")])
+            chart.update(nothing)
+            packets.update(nothing)
+            self.query_one(Octets).show(b"", 0, b"", None, "inflated")
+            return
+        cells = capture.snapshot["frames"].row(frame)
+        self._wire = capture._contents.frame_wire(frame, SHOWN)
+        shake = self._shake(capture)
+        self._fields = fields(self._wire, bool(shake and shake["deflate"]))
+        self._chart()
+        inflated, why = None, "not compressed"
+        if message >= 0 and capture.snapshot["messages"].row(message)["compressed"]:
+            payload = capture._contents.message_payload(message, SHOWN)
+            inflated, why = payload.octets, payload.why
+        header = min(cells["header_length"], len(self._wire))
+        self.query_one(Octets).show(self._wire, header, capture._contents.frame_payload(frame, SHOWN), inflated, why)
+        packets.update(text_of(*lanes(capture, frame, max(self.size.width - 4, 40), self.signs)))
+
+    def _chart(self, chosen: str = "") -> None:
+        header = sum(field.bits for field in self._fields) // 8
+        octets = self._wire[: min(max(header + 8, 8), DRAWN)]
+        lines = [*diagram(self._fields, octets, self.signs, chosen), [], *legend(self._fields, chosen)]
+        rest = len(self._wire) - header
+        lines.append([Piece(f"  {'payload':<24}"), Piece(f"{rest:>12}  "), Piece("octets follow the header", "dim")])
+        self.query_one("#diagram", Static).update(text_of(*lines))
+
+    def _shake(self, capture: Capture) -> dict[str, int] | None:
+        if self.entry.connection < 0:
+            return None
+        row = capture.snapshot["connections"].row(self.entry.connection)["handshake"]
+        return capture.snapshot["handshakes"].row(row)
+
+    def _handshake(self, capture: Capture, exchange: int) -> None:
+        shake = self._shake(capture)
+        row = shake["exchange"] if shake else exchange
+        found = capture.exchanges.numbered(row) if row >= 0 else None
+        request, response = (found.request, found.response) if found is not None else (b"", b"")
+        self.query_one("#request", Static).update(text_of([Piece("client", "client")], *head_lines(request)))
+        self.query_one("#response", Static).update(text_of([Piece("server", "server")], *head_lines(response)))
+        lines: list[Line] = []
+        if shake is not None and shake["key"]:
+            lines = accept_steps(capture.snapshot.text(shake["key"]), capture.snapshot.text(shake["accept"]))
+        self.query_one("#accept", Static).update(text_of(*lines))
+
+    def _close(self, capture: Capture) -> None:
+        panel = self.query_one("#why", Static)
+        if self.entry.connection < 0:
+            panel.update(text_of([Piece(self.entry.verdict)]))
+            return
+        telling = tell(capture.snapshot, self.entry.connection)
+        style = STATE_STYLES.get(self.entry.state, "plain")
+        lines: list[Line] = [[Piece(printable(mask_text(telling.sentence)), style)], [], [Piece("evidence", "bold")]]
+        for item in telling.evidence:
+            where = f"packet {item.packet + 1}" if item.packet >= 0 else ""
+            lines.append([Piece(f"  {where:<14}", "dim"), Piece(printable(mask_text(item.text)))])
+        close = capture.snapshot["closes"].row(self.entry.connection)
+        lines += [[], [Piece("what each side's API reports (RFC 6455 §7.1.5)", "bold")]]
+        for side in ("client", "server"):
+            code = close[f"{side}_reported"]
+            told = f"{code} {close_code_name(code)}" if code >= 0 else "not known: still open, or packets are missing"
+            lines.append([Piece(f"  {side:<14}", side), Piece(told)])
+        panel.update(text_of(*lines))
+
+    # -- actions -----------------------------------------------------------------------------------------------------
+
+    def on_octets_looked(self, event: Octets.Looked) -> None:
+        """The field that an octet belongs to."""
+        inside = [field for field in self._fields if field.bit // 8 <= event.at < -(-(field.bit + field.bits) // 8)]
+        header = sum(field.bits for field in self._fields) // 8
+        names = ", ".join(field.name for field in inside) or f"payload, octet {event.at - header}"
+        octet = f"octet {event.at} is {self._wire[event.at]:#04x}, {self._wire[event.at]:08b}" if self._wire else ""
+        self.query_one(Octets).tell(f"{octet}: {names}{self._carried(event.at)}")
+        self._chart(inside[0].name if inside else "")
+
+    def _carried(self, at: int) -> str:
+        capture = self.tui.capture
+        number = self.ladder.cursor
+        kind, ref = Kind(self.ladder.rungs.kind[number]), int(self.ladder.rungs.ref[number])
+        frame = _frame_and_message(capture, kind, ref)[0] if capture is not None else -1
+        if capture is None or frame < 0:
+            return ""
+        cells = capture.snapshot["frames"].row(frame)
+        packet = capture._contents.packet_of(cells["channel"], cells["direction"], cells["offset"] + at)
+        return f"; packet {packet + 1}" if packet >= 0 else "; not in the capture"
+
+    def action_walk(self, step: int) -> None:
+        """To the next rung."""
+        self.ladder.go(self.ladder.cursor + step)
+        if self.tui.capture is not None:
+            self.show(self.tui.capture)
+
+    def action_tab(self, name: str) -> None:
+        """To a tab."""
+        self.query_one(TabbedContent).active = name
+
+    def action_next_tab(self, step: int) -> None:
+        """To the tab beside this one."""
+        names = list(TABS)
+        tabs = self.query_one(TabbedContent)
+        tabs.active = names[(names.index(tabs.active) + step) % len(names)]
+
+    def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
+        """Keep the tab for the next rung, and let keys reach it."""
+        self.tui.tab = event.pane.id or "message"
+        for widget in event.pane.query("HexLines, VerticalScroll"):
+            widget.focus()
+            break
+
+
+def _frame_and_message(capture: Capture, kind: Kind, ref: int) -> tuple[int, int]:
+    """The frame and the message that a rung is about, -1 for none. Of a fragmented message the first frame."""
+    if kind is Kind.MESSAGE:
+        return capture.snapshot["messages"].row(ref)["first_frame"], ref
+    if kind is Kind.FRAME:
+        messages = capture.snapshot["messages"]
+        import numpy as np
+
+        found = np.flatnonzero((messages["first_frame"] <= ref) & (messages["last_frame"] >= ref))
+        cells = capture.snapshot["frames"].row(ref)
+        for row in found.tolist():
+            message = messages.row(row)
+            same = message["channel"] == cells["channel"] and message["direction"] == cells["direction"]
+            if same and (cells["opcode"] >= 8) == (message["opcode"] >= 8):
+                return ref, row
+        return ref, -1
+    return -1, -1
+
+
+def laid_out(octets: bytes, why: str) -> Text | Syntax:
+    """A payload for reading: JSON indented and coloured, text, else a dump."""
+    shown = octets[:SHOWN]
+    try:
+        text = shown.decode()
+    except UnicodeDecodeError:
+        text = ""
+        if len(octets) > SHOWN:
+            text = shown.decode("utf-8", "ignore")
+    lines: list[Line] = [[Piece(f"{size(len(octets))}{': ' + why if why else ''}", "bad" if why else "dim")]]
+    if text and (values := json_values(text)):
+        pretty = "\n".join(json.dumps(value, indent=2, ensure_ascii=False) for value in values)
+        safe = "\n".join(printable(line) for line in mask_text(pretty).split("\n"))
+        return Syntax(safe, "json", theme="ansi_dark", background_color="default", word_wrap=True)
+    if text:
+        lines += [[Piece(printable(line))] for line in mask_text(text).split("\n")]
+    else:
+        for at in range(0, min(len(shown), 16 << 10), 16):
+            part = shown[at : at + 16]
+            letters = "".join(chr(octet) if 32 <= octet < 127 else "." for octet in part)
+            lines.append([Piece(f"{at:06x}  ", "dim"), Piece(f"{part.hex(' '):<49}"), Piece(letters, "dim")])
+    if len(octets) > SHOWN:
+        lines.append([Piece(f"{size(len(octets) - SHOWN)} more", "dim")])
+    return text_of(*lines)
+
+
+def json_values(text: str) -> list[object]:
+    """The JSON values that a text consists of, several in a row too; none where it is anything else."""
+    decoder = json.JSONDecoder()
+    values: list[object] = []
+    at = 0
+    try:
+        while at < len(text):
+            value, at = decoder.raw_decode(text, at)
+            values.append(value)
+            while at < len(text) and text[at] in " \t\r\n\x1e,":
+                at += 1
+    except (ValueError, RecursionError):
+        return []
+    return values if any(isinstance(value, dict | list) for value in values) else []
+
+
+def head_lines(head: bytes) -> list[Line]:
+    """A head as it crossed the wire; what WebSocket needs stands out."""
+    lines: list[Line] = []
+    for number, line in enumerate(head.decode("latin-1").split("\r\n")):
+        name, colon, value = line.partition(":")
+        if number == 0 or not colon:
+            lines.append([Piece(printable(mask_text(line)), "bold" if number == 0 else "plain")])
+            continue
+        marked = name.lower().startswith("sec-websocket") or name.lower() in ("upgrade", "connection")
+        shown = printable(mask_text(line))[len(name) + 1 :] if not marked else printable(value)
+        lines.append([Piece(printable(name), "odd" if marked else "dim"), Piece(":", "dim"), Piece(shown)])
+    return lines
+
+
+def accept_steps(key: str, accept: str) -> list[Line]:
+    """How a server makes the accept value (RFC 6455 §4.2.2), step by step."""
+    joined = key + GUID.decode()
+    digest = sha1(joined.encode("utf-8", "replace"), usedforsecurity=False).digest()
+    expected = b64encode(digest).decode()
+    verdict = (
+        ("= what the server sent", "good")
+        if expected == accept
+        else (f"but the server sent {printable(accept) or 'none'}", "bad")
+    )
+    return [
+        [], [Piece("the accept value, recomputed (RFC 6455 §4.2.2)", "bold")],
+        [Piece("  key               ", "dim"), Piece(printable(key), "client")],
+        [Piece("  + the fixed GUID  ", "dim"), Piece(printable(joined))],
+        [Piece("  SHA-1             ", "dim"), Piece(digest.hex(" "))],
+        [Piece("  base64            ", "dim"), Piece(expected, "server"), Piece(f"  {verdict[0]}", verdict[1])],
+    ]  # fmt: skip

@@ -1,0 +1,59 @@
+"""Help, generated from the bindings: what the keys of the screen below do, searched as one types."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from analyzer.tui.lines import Line, Piece
+from analyzer.tui.page import text_of
+
+WORDS = """\
+A frame is a WebSocket frame (RFC 6455 §5.2). What Wireshark calls a frame is a packet here, with the same number.
+Blue is the client, orange the server; arrows point the way that octets went. A time with + counts from the first
+octet of the connection. 1005, 1006 and 1015 never cross a wire: they are what an API reports."""
+
+
+class HelpScreen(ModalScreen[None]):
+    """The keys of a screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1", "dismiss", "close")]
+
+    def __init__(self, keys: list[tuple[str, str, str]]) -> None:
+        super().__init__()
+        self.keys = keys
+
+    def compose(self) -> ComposeResult:
+        """The parts."""
+        with VerticalScroll(id="help"):
+            yield Input(placeholder="search keys and what they do; Esc closes", id="search")
+            yield Static("", id="keys", markup=False)
+
+    def on_mount(self) -> None:
+        """Begin."""
+        self.query_one("#help").border_title = "help"
+        self._tell("")
+        self.query_one(Input).focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Search."""
+        self._tell(event.value.lower())
+
+    def _tell(self, text: str) -> None:
+        lines: list[Line] = []
+        group = ""
+        for where, key, what in self.keys:
+            if text not in key.lower() and text not in what.lower():
+                continue
+            if where != group:
+                lines += [[], [Piece(where, "bold")]]
+                group = where
+            lines.append([Piece(f"  {key:<18}", "odd"), Piece(what)])
+        if not text:
+            lines += [[], [Piece("words", "bold")], *([Piece(f"  {line}")] for line in WORDS.split("\n"))]
+        self.query_one("#keys", Static).update(text_of(*lines[1:] if lines else [[Piece("no key does that", "dim")]]))

@@ -1,0 +1,224 @@
+"""A list of any number of lines, each made when it is looked at.
+
+Textual's DataTable makes every cell when it is filled: seconds for 100,000 rows. Here a list costs what its visible
+lines cost, whatever its length.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from analyzer.tui.looks import CURSOR, CURSOR_AWAY, STYLES
+
+REMEMBERED = 512
+"""Lines kept after they left the screen: several screens of 200x60."""
+
+
+class Piece(NamedTuple):
+    """A run of text in one style, a name of `looks.STYLES`. The text has passed the escaping door."""
+
+    text: str
+    style: str = "plain"
+
+
+Line = Sequence[Piece]
+
+
+def strip_of(line: Line, width: int, over: Style | None = None) -> Strip:
+    """A line cut or filled to a width."""
+    segments, left = [], width
+    for piece in line:
+        if left <= 0:
+            break
+        text = piece.text
+        size = cell_len(text)
+        if size > left:
+            text = set_cell_size(text, left - 1) + "…" if left > 1 else "…"[:left]
+            size = left
+        segments.append(Segment(text, STYLES[piece.style]))
+        left -= size
+    if left > 0:
+        segments.append(Segment(" " * left, STYLES["plain"]))
+    if over is not None:
+        segments = [Segment(segment.text, (segment.style or STYLES["plain"]) + over) for segment in segments]
+    return Strip(segments, width)
+
+
+class Lines(ScrollView, can_focus=True):
+    """The list. A subclass says how many lines there are (`length`) and makes one (`line`); `renew` says that they
+    changed. The cursor stays on its line when lines are added."""
+
+    DEFAULT_CSS = """
+    Lines { height: 1fr; scrollbar-size-vertical: 1; scrollbar-color: $panel-lighten-2; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "up", show=False),
+        Binding("down,j", "move(1)", "down", show=False),
+        Binding("pageup,ctrl+b", "page(-1)", "page up", show=False),
+        Binding("pagedown,ctrl+f,space", "page(1)", "page down", show=False),
+        Binding("ctrl+u", "page(-0.5)", "half a page up", show=False),
+        Binding("ctrl+d", "page(0.5)", "half a page down", show=False),
+        Binding("home", "first", "first", show=False),
+        Binding("g", "double_g", "gg: first", show=False),
+        Binding("end,G", "last", "last", show=False),
+        Binding("enter,l,right", "choose", "open"),
+    ]
+    cursor = reactive(0)
+
+    class Moved(Message):
+        """The cursor stands on another line."""
+
+        def __init__(self, lines: Lines) -> None:
+            super().__init__()
+            self.lines = lines
+
+        @property
+        def control(self) -> Lines:
+            """The list."""
+            return self.lines
+
+    class Chosen(Message):
+        """A line was opened."""
+
+        def __init__(self, lines: Lines) -> None:
+            super().__init__()
+            self.lines = lines
+
+        @property
+        def control(self) -> Lines:
+            """The list."""
+            return self.lines
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._made: OrderedDict[tuple[int, int], Line] = OrderedDict()
+        self._g = False
+
+    # -- what a subclass says ----------------------------------------------------------------------------------------
+
+    def length(self) -> int:
+        """How many lines there are."""
+        raise NotImplementedError
+
+    def line(self, number: int, width: int) -> Line:
+        """A line."""
+        raise NotImplementedError
+
+    # -- drawing -----------------------------------------------------------------------------------------------------
+
+    def renew(self, keep: bool = True) -> None:
+        """The lines changed. `keep`: those that were there stand where they stood."""
+        self._made.clear()
+        self.virtual_size = Size(self.size.width, self.length())
+        if not keep:
+            self.cursor = 0
+            self.scroll_to(y=0, animate=False)
+        self.cursor = min(self.cursor, max(self.length() - 1, 0))
+        self.refresh()
+
+    def on_resize(self) -> None:
+        """Lines are made for a width."""
+        self._made.clear()
+        self.virtual_size = Size(self.size.width, self.length())
+        self._show()
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the screen."""
+        number, width = y + self.scroll_offset.y, self.size.width
+        if number >= self.length():
+            return Strip.blank(width, self.rich_style)
+        line = self._made.get((number, width))
+        if line is None:
+            line = self._made[number, width] = self.line(number, width)
+            if len(self._made) > REMEMBERED:
+                self._made.popitem(last=False)
+        over = None
+        if number == self.cursor:
+            over = CURSOR if self.has_focus else CURSOR_AWAY
+        return strip_of(line, width, over).apply_style(self.rich_style)
+
+    def watch_cursor(self, before: int, after: int) -> None:
+        """Draw the two lines that changed, and say so."""
+        for number in (before, after):
+            self.refresh_line(number - self.scroll_offset.y)
+        self._show()
+        self.post_message(self.Moved(self))
+
+    def _show(self) -> None:
+        """Bring the cursor's line into view."""
+        top, height = self.scroll_offset.y, max(self.size.height, 1)
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False)
+        elif self.cursor >= top + height:
+            self.scroll_to(y=self.cursor - height + 1, animate=False)
+
+    def refresh_line(self, y: int) -> None:
+        """Draw one line of the screen again."""
+        self.refresh()
+
+    # -- actions -----------------------------------------------------------------------------------------------------
+
+    def go(self, number: int) -> None:
+        """Put the cursor on a line."""
+        self.cursor = max(0, min(number, self.length() - 1))
+
+    def action_move(self, lines: int) -> None:
+        """Up or down."""
+        self.go(self.cursor + lines)
+
+    def action_page(self, pages: float) -> None:
+        """A screen up or down."""
+        self.go(self.cursor + int(pages * max(self.size.height - 1, 1)))
+
+    def action_first(self) -> None:
+        """To the first line."""
+        self.go(0)
+
+    def action_last(self) -> None:
+        """To the last line."""
+        self.go(self.length() - 1)
+
+    def action_double_g(self) -> None:
+        """The second g goes to the first line."""
+        if self._g:
+            self.action_first()
+        self._g = not self._g
+
+    def action_choose(self) -> None:
+        """Open the line."""
+        if self.length():
+            self.post_message(self.Chosen(self))
+
+    def on_key(self, event: events.Key) -> None:
+        """Any other key ends a first g."""
+        if event.key != "g":
+            self._g = False
+
+    def on_click(self, event: events.Click) -> None:
+        """A click goes to a line, a second one opens it."""
+        number = event.y + self.scroll_offset.y
+        if number < self.length():
+            self.cursor = number
+            if event.chain > 1:
+                self.action_choose()
+
+    def on_focus(self) -> None:
+        """The cursor looks different."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """The cursor looks different."""
+        self.refresh()

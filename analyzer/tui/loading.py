@@ -1,0 +1,74 @@
+"""Reads a capture in a thread, and publishes how things stand while it goes on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from analyzer.analysis.pipeline import Analysis
+from analyzer.analysis.snapshot import Snapshot
+from analyzer.capture.records import Source
+from analyzer.limits import Limits
+
+FIRST, OFTEN = 0.1, 0.3
+"""Seconds until the first snapshot, and between later ones."""
+SHARE = 10
+"""Of the time that reading takes, at most one in so many goes into snapshots that are overtaken."""
+
+
+class Progress(NamedTuple):
+    """How far the reading is, in octets of the capture; `left` is an estimate in seconds, negative where none can be
+    made."""
+
+    done: int
+    total: int
+    left: float
+
+
+class Reading(threading.Thread):
+    """One capture being read. `publish` is called from this thread, with a snapshot and the progress; the last one is
+    finished. `failed` is called where reading ended with an exception."""
+
+    def __init__(self, source: Source, publish: Callable[[Snapshot, Progress], None],
+                 failed: Callable[[BaseException], None], limits: Limits | None = None) -> None:  # fmt: skip
+        super().__init__(name="reading", daemon=True)
+        self.source = source
+        self.limits = limits or Limits()
+        self._publish = publish
+        self._failed = failed
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """End without a last snapshot."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """The thread."""
+        try:
+            self._read()
+        except BaseException as error:  # it belongs to whoever shows the capture
+            if not self._stop.is_set():
+                self._failed(error)
+
+    def _read(self) -> None:
+        analysis = Analysis(self.source, self.limits)
+        started = time.monotonic()
+        due = started + FIRST
+        for records in self.source.chunks(self.limits.chunk):
+            if self._stop.is_set():
+                return
+            analysis.feed(records)
+            now = time.monotonic()
+            if now >= due:
+                self._publish(analysis.snapshot(), self._progress(now - started))
+                took = time.monotonic() - now
+                due = now + took + max(OFTEN, SHARE * took)
+        if not self._stop.is_set():
+            self._publish(analysis.finish(), self._progress(time.monotonic() - started))
+
+    def _progress(self, took: float) -> Progress:
+        done, total = self.source.position(), self.source.size
+        left = took * (total - done) / done if done and total >= done else -1.0
+        return Progress(done, total, left)
