@@ -89,9 +89,10 @@ def process(*command: str, **environment: str) -> Iterator[subprocess.Popen[byte
 
 
 @contextmanager
-def nginx(port: int, backend: int, timeout: str) -> Iterator[None]:
-    """nginx as a WebSocket proxy, with an idle timeout."""
+def nginx(port: int, backend: int, timeout: str, tls: tuple[str, str] | None = None) -> Iterator[None]:
+    """nginx as a WebSocket proxy, with an idle timeout; `tls` are its certificate and key."""
     with tempfile.TemporaryDirectory() as folder:
+        secure = f"ssl; ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]}" if tls else ""
         config = Path(folder) / "nginx.conf"
         config.write_text(
             f"""daemon off; pid {folder}/pid; error_log stderr; worker_processes 1;
@@ -100,7 +101,7 @@ http {{
   access_log off; client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
   server {{
-    listen 127.0.0.1:{port};
+    listen 127.0.0.1:{port} {secure};
     location / {{
       proxy_pass http://127.0.0.1:{backend};
       proxy_http_version 1.1;
