@@ -249,6 +249,16 @@ class Close:
     """What the client's API reports (RFC 6455 §7.1.5); None while the connection is open, or where nobody can know."""
     reported_by_server: int | None
     """What the server's API reports."""
+    cause: str | None
+    """The likely cause, in words; None where none is claimed."""
+    confidence: str | None
+    """high, medium or low; low is a guess. None where no cause is claimed."""
+    alternatives: tuple[str, ...]
+    """What else it may have been."""
+    tries: tuple[str, ...]
+    """What to try."""
+    incident: str | None
+    """What it shares with other connections of its server: ended together, or after the same silence."""
 
 
 @_fields("connections")
@@ -278,7 +288,8 @@ class Connection(Row):
         )
         return Close(
             told.sentence, evidence, known("close_code"), self._view.text(cells["close_reason"]), self.close_by,
-            known("client_reported"), known("server_reported"),
+            known("client_reported"), known("server_reported"), told.cause or None,
+            told.confidence if told.cause else None, told.alternatives, told.tries, told.incident or None,
         )  # fmt: skip
 
     @property

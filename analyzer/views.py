@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from analyzer.analysis.contents import Contents
 from analyzer.analysis.snapshot import Snapshot
-from analyzer.analysis.verdicts import tell
+from analyzer.analysis.verdicts import causes_of, tell
 from analyzer.query.compile import select
 from analyzer.query.fields import Field, Kind, kind_of
-from analyzer.schemas import STATES, TABLES, VERDICTS
+from analyzer.schemas import CAUSES, CONFIDENCES, STATES, TABLES, VERDICTS
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array
 
@@ -65,6 +65,11 @@ JOINED: tuple[Field, ...] = (
           parts=("client_reported", "server_reported")),
     Field("client_reported", Kind.NUMBER, "code that the client's API reports", null=-1),
     Field("server_reported", Kind.NUMBER, "code that the server's API reports", null=-1),
+    Field("cause", Kind.WORD, "likely cause of the end, a pattern's name; absent: none is claimed", null=0, words=CAUSES),
+    Field("confidence", Kind.WORD, "how sure the cause is; low is a guess", null=0, words=CONFIDENCES),
+    Field("alternatives", Kind.TEXT, "what else it may have been, in words", null=0),
+    Field("tries", Kind.TEXT, "what to try, in words", null=0),
+    Field("incident", Kind.NUMBER, "what it shares with others, row of INCIDENTS", null=-1),
     Field("end_by", Kind.WORD, "who ended TCP first", null=-1, words=SENDERS),
     Field("idle", Kind.DURATION, "silence before the first sign of the end", null=-1),
     Field("duration", Kind.DURATION, "from first to last octet", null=-1),
@@ -80,7 +85,8 @@ JOINED: tuple[Field, ...] = (
 ALSO: dict[str, tuple[str, ...]] = {
     "connections": (
         "path", "subprotocol", "compressed", "verdict", "close_code", "close_reason", "close_by", "client_reported",
-        "server_reported", "end_by", "idle", "duration", "sentence",
+        "server_reported", "end_by", "idle", "duration", "sentence", "cause", "confidence", "alternatives", "tries",
+        "incident",
     ),
     "messages": ("round_trip",),
 }  # fmt: skip
@@ -89,6 +95,8 @@ ONLY_FOR: dict[str, tuple[str, ...]] = {
     "payload": ("frames", "messages"),
     "sender": BY_CHANNEL,
     "sentence": ("connections",),
+    "alternatives": ("connections",),
+    "tries": ("connections",),
     "time": ("connections", "exchanges", "handshakes"),
     "length": ("frames", "messages", "connections", "exchanges", "notes"),
     "round_trip": ("messages", "connections"),
@@ -422,6 +430,15 @@ def _sentences(view: View, rows: npt.NDArray[np.int64]) -> list[str]:
     return [tell(view.snapshot, row).sentence for row in rows.tolist()]
 
 
+AND = "; "
+
+
+def _causes(view: View, rows: npt.NDArray[np.int64]) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
+    closes = view.snapshot["closes"]
+    cells = [closes.take(name, rows).tolist() for name in ("cause", "confidence", "patterns")]
+    return [causes_of(*cell) for cell in zip(*cells, strict=True)]
+
+
 def _time(view: View) -> Array:
     return view.table["request_time" if view.name == "exchanges" else "first_time"]
 
@@ -433,7 +450,11 @@ DERIVED: dict[str, Callable[[View], Array]] = {
     "idle": _idle, "duration": _duration, "length": _length, "round_trip": _round_trip, "time": _time,
 }  # fmt: skip
 """How derived columns are computed; other joined names are columns of the connection's own tables."""
-TOLD: dict[str, Callable[[View, npt.NDArray[np.int64]], list[str]]] = {"sentence": _sentences}
+TOLD: dict[str, Callable[[View, npt.NDArray[np.int64]], list[str]]] = {
+    "sentence": _sentences,
+    "alternatives": lambda view, rows: [AND.join(found[2]) for found in _causes(view, rows)],
+    "tries": lambda view, rows: [AND.join(found[3]) for found in _causes(view, rows)],
+}
 """Texts that are made for the rows asked for: a sentence takes 50 µs."""
 
 

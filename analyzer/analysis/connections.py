@@ -10,12 +10,22 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.analysis.closes import close_columns
+from analyzer.analysis.causes import common_causes, incidents, judge
+from analyzer.analysis.closes import (
+    LOST,
+    NO_RESPONSE,
+    OPEN,
+    OTHER_PROTOCOL,
+    REFUSED_VERDICT,
+    close_columns,
+)
+from analyzer.analysis.evidence import websocket_facts
+from analyzer.analysis.facts import Facts
 from analyzer.analysis.frames import Framing
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Severity
 from dissectors.schemas import NO_TIME
-from dissectors.tables import Array, Table
+from dissectors.tables import Array, Strings, Table
 
 UNANSWERED, ACCEPTED, REFUSED, OTHER = 0, 1, 2, 3
 """Codes of `schemas.RESULTS`."""
@@ -23,10 +33,10 @@ PONG = 10
 
 
 def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
-             number_of: npt.NDArray[np.int64]) -> dict[str, Table]:  # fmt: skip
-    """CONNECTIONS and CLOSES, as they stand. `number_of`: the framing's number of the WebSocket session on a TCP
+             number_of: npt.NDArray[np.int64], strings: Strings) -> dict[str, Table]:  # fmt: skip
+    """CONNECTIONS, CLOSES and INCIDENTS, as they stand. `number_of`: the framing's number of the WebSocket session on a TCP
     connection, -1 for none."""
-    made = {name: Table(tables[name].schema) for name in ("connections", "closes")}
+    made = {name: Table(tables[name].schema) for name in ("connections", "closes", "incidents")}
     shakes = tables["handshakes"]
     if not len(shakes):
         return made
@@ -36,9 +46,30 @@ def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
     accepted = shakes["result"] == ACCEPTED
     number = np.where(accepted, number_of[stream], -1)
     closes = close_columns(tables, framing, assembly, stream, client, number)
-    made["connections"].append(_columns(tables, framing, assembly, channel, stream, client, number, closes))
+    connections = _columns(tables, framing, assembly, channel, stream, client, number, closes)
+    facts = websocket_facts(tables, framing, assembly, strings, connections, closes, number)
+    made["incidents"].append(_causes(facts, connections, closes))
+    made["connections"].append(connections)
     made["closes"].append({name: closes[name] for name in made["closes"].schema.by_name})
     return made
+
+
+def _causes(facts: Facts, connections: Mapping[str, Array], closes: dict[str, Array]) -> dict[str, Array]:
+    """Fill the columns of CLOSES about causes; returns INCIDENTS. Where octets are missing, or the capture ended before
+    the connection did, none is claimed."""
+    whole = (connections["client_unseen"] == 0) & (connections["server_unseen"] == 0)
+    eligible = whole & ~np.isin(closes["verdict"], (OPEN, NO_RESPONSE, OTHER_PROTOCOL, LOST))
+    found = incidents(
+        connections["server_address"], connections["server_port"], facts, connections["opened"],
+        eligible & (closes["verdict"] != REFUSED_VERDICT),
+    )  # fmt: skip
+    facts = Facts(facts.count, {**facts.columns, **{name: found[name] for name in GROUPED}}, facts.strings)
+    closes |= judge(facts, eligible)
+    closes["incident"] = found["of"]
+    return found | common_causes(found["of"], closes, len(found["kind"]))
+
+
+GROUPED = ("together", "same_idle")
 
 
 def _columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, channel: Array, stream: Array,

@@ -315,6 +315,7 @@ class Conversations:
                 shake.origin,
                 shake.user_agent,
                 shake.server,
+                shake.intermediaries,
                 shake.key,
                 shake.accept,
                 shake.accept_verdict,

@@ -55,7 +55,7 @@ SERVER_ENDS = same("end_by", SERVER, words="server ended TCP")
 CLIENT_ENDS = same("end_by", CLIENT, words="client ended TCP")
 BY_FIN, BY_RST = same("end", FIN, words="by FIN"), same("end", RST, words="by RST")
 SERVER_FIN = BARE & SERVER_ENDS & BY_FIN
-OTHERS = least("same_idle", 2, words="several at the same idle time")
+OTHERS = least("same_idle", 3, words="several at the same idle time")
 MIDDLE = same("middle", 1, words="a proxy ended both of its legs at once")
 OPENED = same("result", 1, -1, words="was opened")
 NO_PING = "have the application send a ping or heartbeat at less than half of that time"
@@ -203,12 +203,6 @@ PATTERNS: tuple[Pattern, ...] = (
         "https://github.com/Microsoft/azure-docs/blob/master/articles/load-balancer/load-balancer-tcp-reset.md",
     ),
     Pattern(
-        34, "half-closed", "one side was gone while the other went on sending", HIGH,
-        BARE & BY_FIN & least("sent_after_fin", 1, words="data after the other side's FIN")
-        & same("other_reset", 1, words="answered by RST"),
-        ("handle the end of the stream at the side that went on sending",), "RFC 9293 §3.6.1",
-    ),
-    Pattern(
         13, "haproxy-tunnel-timeout", "HAProxy's timeout tunnel (FIN to the client, RST to the server)", MEDIUM,
         BARE & MIDDLE & same("front_end", FIN, words="FIN to the client")
         & same("back_end", RST, words="RST to the server") & least("silence", SECOND, words="after silence"),
@@ -322,6 +316,12 @@ PATTERNS: tuple[Pattern, ...] = (
         "RFC 6455 §4.1", ("the server crashed",),
     ),
     Pattern(
+        34, "half-closed", "one side was gone while the other went on sending", MEDIUM,
+        BARE & BY_FIN & least("sent_after_fin", 1, words="data after the other side's FIN")
+        & same("other_reset", 1, words="answered by RST"),
+        ("handle the end of the stream at the side that went on sending",), "RFC 9293 §3.6.1",
+    ),
+    Pattern(
         33, "unread-data", "a process ended, or closed its socket, with received data unread", MEDIUM,
         BARE & BY_RST & same("peer_spoke_last", 1, words="the other side's octets came last"),
         (COMPARE,), "RFC 9293 §3.10.4", ("an application that resets on purpose (SO_LINGER 0)", "a proxy or firewall"),
@@ -339,13 +339,21 @@ PATTERNS: tuple[Pattern, ...] = (
         same("tls", 1, words="TLS") & BY_FIN & same("close_notify", 0, words="no alert before the FIN"),
         (COMPARE,), "RFC 8446 §6.1", ("a stack that never sends close_notify",),
     ),
+    Pattern(
+        45, "server-dropped", "the server's process ended, or its application dropped the connection (terminate())", LOW,
+        BARE & SERVER_ENDS & OPENED, (COMPARE,), "observed: SIGKILL, ws, aiohttp",
+        ("an idle timeout or a restart of something between the two",),
+    ),
+    Pattern(
+        46, "client-dropped", "the client's process ended, or its application dropped the connection", LOW,
+        BARE & CLIENT_ENDS & OPENED, ("ask what the client was doing at that second",), "observed: Firefox 153 on quit",
+        ("something between the two gave it up",),
+    ),
 )  # fmt: skip
 """In the order in which equals are told. Number 40 is not in it: where packets are missing, or the capture ended first,
 nothing is claimed."""
 
 BY_NUMBER: dict[int, Pattern] = {pattern.number: pattern for pattern in PATTERNS}
-UNKNOWN_BECAUSE = (
-    "no cause is claimed: octets are missing from the capture, and what they held may be the cause",
-    "no cause is claimed: the capture ended before the connection did",
-)
-"""Pattern 40 of the list that this grew from."""
+PACKETS_LOST = "no cause is claimed: octets are missing from the capture, and what they held may be the cause"
+CAPTURE_ENDED = "no cause is claimed: the capture ended before the connection did"
+"""Number 40."""

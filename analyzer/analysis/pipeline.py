@@ -87,7 +87,7 @@ class Analysis:
         return self.snapshot(finished=True)
 
     def snapshot(self, finished: bool = False) -> Snapshot:
-        """Everything as it stands. CONNECTIONS and CLOSES, which say how things stand, are made anew for each."""
+        """Everything as it stands. CONNECTIONS, CLOSES and INCIDENTS, which say how things stand, are made anew for each."""
         traffic = Traffic(
             packets=len(self.tables["packets"]),
             first_time=self.first_time,
@@ -101,7 +101,7 @@ class Analysis:
             notes_left_out=self.notes.left_out.total(),
         )
         tables = {name: table.freeze() for name, table in self.tables.items()}
-        tables |= conclude(tables, self.framing, self.assembly, self.conversations.number)
+        tables |= conclude(tables, self.framing, self.assembly, self.conversations.number, self.strings)
         channels = self.framing.channels
         windows = tuple(
             (2 * channels[slot >> 1] + (slot & 1), row, window) for slot, row, window in self.framing.folds.windows

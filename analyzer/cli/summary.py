@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.analysis.snapshot import Snapshot
-from analyzer.analysis.verdicts import SIDES, duration, tell
+from analyzer.analysis.verdicts import SIDES, duration, incident_sentence, tell
 from analyzer.cli.absence import reasons
 from analyzer.cli.escape import printable
 from analyzer.cli.listing import Manner, endpoint
@@ -26,6 +26,7 @@ COLOURS = {"closed": "good", "died": "bad", "refused": "bad"}
 MANY = 40
 """Connections that are told one by one unless `--limit` says otherwise."""
 SOME_EXCHANGES = 12
+SOME_INCIDENTS = 8
 LABEL = 11
 
 
@@ -38,6 +39,7 @@ def write(snapshot: Snapshot, view: View, places: npt.NDArray[np.int64], page: P
         whole = not len(view)
         for line in reasons(snapshot) if whole else ["no connection matches"]:
             _wrapped(page, line, 0)
+    _incidents(snapshot, page)
     bound = len(places) if limit == 0 else (limit or MANY)
     if len(places) > bound:
         _totals(view, places, page)
@@ -77,6 +79,18 @@ def _header(snapshot: Snapshot, page: Page, manner: Manner) -> None:
         _wrapped(page, f"comment on {where}: {manner.text(comment.text)}", 0)
 
 
+def _incidents(snapshot: Snapshot, page: Page) -> None:
+    """What happened to several connections at once, told once: the largest first."""
+    counts = snapshot["incidents"]["count"]
+    for index, row in enumerate(np.argsort(-counts, kind="stable")[:SOME_INCIDENTS].tolist()):
+        if not index:
+            page.line()
+            page.line(page.style("together", "bold"))
+        _wrapped(page, f"  {incident_sentence(snapshot, row)}", 4)
+    if len(counts) > SOME_INCIDENTS:
+        page.line(f"  … {len(counts) - SOME_INCIDENTS} more")
+
+
 def _totals(view: View, places: npt.NDArray[np.int64], page: Page) -> None:
     closes = view.snapshot["closes"]
     verdicts = Counter(closes["verdict"][places].tolist())
@@ -112,6 +126,8 @@ def _story(view: View, row: int, record: dict[str, int], shake: dict[str, int],
         yield "crossed", _crossed(record)
     telling = tell(view.snapshot, row)
     yield "verdict", manner.text(telling.sentence)
+    if telling.likely:
+        yield "cause", manner.text(telling.likely)
     shown = [item for item in telling.evidence if item.packet >= 0]
     for index, item in enumerate(shown):
         yield "" if index else "evidence", f"packet {item.packet + 1}: {manner.text(item.text)}"
