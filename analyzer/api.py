@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import numpy as np
 
+from analyzer.analysis.completeness import Completeness, completeness
 from analyzer.analysis.contents import Contents, Payload
 from analyzer.analysis.pipeline import analyze
 from analyzer.analysis.snapshot import Snapshot
@@ -481,6 +482,11 @@ class Capture:
     def notes(self) -> Rows[Note]:
         """Observations."""
         return Rows(self, "notes", Note)
+
+    @property
+    def completeness(self) -> Completeness:
+        """Octets seen and missing, packets ignored and why, drops that the file itself reports."""
+        return completeness(self.snapshot)
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -153,6 +153,7 @@ CONNECTIONS = Schema(
         *_both("inflated", "payload of data messages after inflation, where known", "octets"),
         *_both("pings", "pings"),
         *_both("unanswered", "pings that were not answered"),
+        *_both("seen", "octets of the stream that the capture holds", "octets"),
         *_both("unseen", "octets that the capture does not hold", "octets"),
         Column("round_trip", "i8", "median of the ping round trips", "ns", null=-1),
         Column("notes", "i8", "observations of severity should or must"),

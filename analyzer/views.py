@@ -65,7 +65,7 @@ JOINED: tuple[Field, ...] = (
           parts=("client_reported", "server_reported")),
     Field("client_reported", Kind.NUMBER, "code that the client's API reports", null=-1),
     Field("server_reported", Kind.NUMBER, "code that the server's API reports", null=-1),
-    Field("cause", Kind.WORD, "likely cause of the end, a pattern's name; absent: none is claimed", null=0, words=CAUSES),
+    Field("cause", Kind.WORD, "likely cause of the end, by name; absent: none is claimed", null=0, words=CAUSES),
     Field("confidence", Kind.WORD, "how sure the cause is; low is a guess", null=0, words=CONFIDENCES),
     Field("alternatives", Kind.TEXT, "what else it may have been, in words", null=0),
     Field("tries", Kind.TEXT, "what to try, in words", null=0),

@@ -21,6 +21,7 @@ def told(name: str) -> dict[str, Any]:
             "connections": [
                 {
                     "key": connection.key, "state": connection.state, "verdict": connection.close.verdict,
+                    "cause": [connection.cause, connection.confidence, connection.close.incident],
                     "handshake": connection.handshake.record(),
                     "reported": [connection.close.reported_by_client, connection.close.reported_by_server],
                     "messages": [

@@ -1,4 +1,4 @@
-"""The likely cause of every ending, and what happened to many connections at once: patterns applied to whole columns."""
+"""The likely cause of every ending, and what happened to many at once: patterns applied to whole columns."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def incidents(server: Array, port: Array, facts: Facts, opened: Array, eligible:
     (`together`, `same_idle`)."""
     place = np.unique(np.stack([server, port.astype(np.int64)]), axis=1, return_inverse=True)[1].reshape(-1)
     of = np.full(facts.count, -1, np.int64)
-    parts = []
+    parts: list[tuple[int, ...]] = []
     for kind, find in ((TOGETHER, _bursts), (SAME_IDLE, _same_idle)):
         groups = find(place, facts, opened, eligible & (of < 0))
         for rows, before in groups:
@@ -57,8 +57,9 @@ def incidents(server: Array, port: Array, facts: Facts, opened: Array, eligible:
             sign = facts["sign"][rows]
             idle = facts["silence"][rows]
             parts.append(
-                (kind, server[rows[0]], port[rows[0]], len(rows), before, facts["end_by"][rows[0]], facts["end"][rows[0]],
-                 facts["code"][rows[0]], int(np.median(idle)), int(idle.max() - idle.min()), sign.min(), sign.max())
+                (kind, server[rows[0]], port[rows[0]], len(rows), before, facts["end_by"][rows[0]],
+                 facts["end"][rows[0]], facts["code"][rows[0]], int(np.median(idle)),
+                 int(idle.max() - idle.min()), sign.min(), sign.max())
             )  # fmt: skip
     rows = np.array(parts, np.int64).reshape(-1, len(NAMES)).T
     found = dict(zip(NAMES, rows, strict=True))

@@ -34,8 +34,8 @@ PONG = 10
 
 def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
              number_of: npt.NDArray[np.int64], strings: Strings) -> dict[str, Table]:  # fmt: skip
-    """CONNECTIONS, CLOSES and INCIDENTS, as they stand. `number_of`: the framing's number of the WebSocket session on a TCP
-    connection, -1 for none."""
+    """CONNECTIONS, CLOSES and INCIDENTS, as they stand. `number_of`: the framing's number of the WebSocket session
+    on a TCP connection, -1 for none."""
     made = {name: Table(tables[name].schema) for name in ("connections", "closes", "incidents")}
     shakes = tables["handshakes"]
     if not len(shakes):
@@ -89,6 +89,7 @@ def _columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, 
     }  # fmt: skip
     waiting = np.array([len(pings) if pings else 0 for pings in folds.pings] or [0], np.int64)
     unseen = assembly.segments.column("missing")
+    reach = assembly.segments.column("next")
     for name, side in sides.items():
         columns[f"{name}_address"] = np.where(side == 0, streams["address_0"][stream], streams["address_1"][stream])
         columns[f"{name}_port"] = np.where(side == 0, streams["port_0"][stream], streams["port_1"][stream])
@@ -105,6 +106,7 @@ def _columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, 
         columns[f"{name}_inflated"] = tally(folds.whole["inflated_octets"])
         columns[f"{name}_pings"] = tally(folds.whole["ping_count"])
         columns[f"{name}_unanswered"] = tally(waiting)
+        columns[f"{name}_seen"] = np.maximum(reach[2 * stream + side] - unseen[2 * stream + side], 0)
         columns[f"{name}_unseen"] = unseen[2 * stream + side]
     return columns
 

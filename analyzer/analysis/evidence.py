@@ -116,8 +116,8 @@ def _pings(framing: Framing, number: Array, client: Array, ender: Array, end_tim
 
 
 def _last_messages(tables: Mapping[str, Table], connections: Columns, closes: Columns) -> dict[str, Array]:
-    """Before the first Close: the length of the server's last data message, whether the client has said anything since, and the time between
-    the server's last two Pings."""
+    """Before the first Close: the length of the server's last data message, whether the client has said anything since,
+    and the time between the server's last two Pings."""
     messages = tables["messages"]
     channels = len(tables["channels"])
     channel, client = messages["channel"].astype(np.int64), tables["channels"]["client"]

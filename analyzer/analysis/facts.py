@@ -63,17 +63,20 @@ def same(name: str, *values: int, words: str = "") -> Test:
 
 def least(name: str, value: int, words: str = "") -> Test:
     """A fact is a value or more."""
-    return Test(words or f"{name} at least {value}", lambda facts: facts[name] >= value)
+    return Test(words or f"{name} at least {value}", lambda facts: np.greater_equal(facts[name], value))
 
 
 def most(name: str, value: int, words: str = "") -> Test:
     """A fact is there, and a value or less."""
-    return Test(words or f"{name} at most {value}", lambda facts: (facts[name] >= 0) & (facts[name] <= value))
+    return Test(
+        words or f"{name} at most {value}", lambda facts: np.logical_and(facts[name] >= 0, facts[name] <= value)
+    )
 
 
 def tolerance(wanted: Array | int) -> Array:
     """ns by which a timer may miss: 1.5 % of its span, 0.7 s at most, as proxies check their timers."""
-    return np.minimum(np.asarray(wanted) * 15 // 1000, 7 * SECOND // 10)
+    missed: Array = np.minimum(np.asarray(wanted) * 15 // 1000, 7 * SECOND // 10)
+    return missed
 
 
 def near(name: str, *seconds: float) -> Test:

@@ -48,7 +48,7 @@ MS, MINUTE, HOUR = SECOND // 1000, 60 * SECOND, 3600 * SECOND
 CLIENT, SERVER, FIN, RST = 0, 1, 1, 2
 
 BARE = same("bare", 1, words="no Close frame")
-CLOSED = ~BARE & least("close_by", 0, words="a Close frame")
+CLOSED = least("close_by", 0, words="a Close frame")
 BY_CLIENT, BY_SERVER = (same("close_by", side, words=f"Close from {name}")
                         for side, name in enumerate(("client", "server")))  # fmt: skip
 SERVER_ENDS = same("end_by", SERVER, words="server ended TCP")
@@ -85,7 +85,8 @@ PATTERNS: tuple[Pattern, ...] = (
          "the backend is down"),
     ),
     Pattern(
-        17, "keepalive-ping-timeout", "a Ping was not answered in time: the peer's process is stuck, or the path is dead",
+        17, "keepalive-ping-timeout",
+        "a Ping was not answered in time: the peer's process is stuck, or the path is dead",
         HIGH, CLOSED & _code(1011, 1008, 1002, 1000) & says("close_reason", "keepalive ping timeout", "ping timeout"),
         ("see whether the peer's TCP still acknowledged: then its process is blocked, not the network",
          "look for blocking calls in the peer's event loop", "raise ping_timeout if long pauses are expected"),
@@ -105,7 +106,8 @@ PATTERNS: tuple[Pattern, ...] = (
         "https://www.mail-archive.com/issues@activemq.apache.org/msg82679.html",
     ),
     Pattern(
-        11, "api-gateway-limit", "AWS API Gateway's limits: 10 min idle, 2 h lifetime, 32 KiB a frame, 128 KiB a message",
+        11, "api-gateway-limit",
+        "AWS API Gateway's limits: 10 min idle, 2 h lifetime, 32 KiB a frame, 128 KiB a message",
         MEDIUM,
         says("intermediaries", "x-amzn-requestid", "x-amz-apigw-id")
         & (near("silence", 600) | near("lifetime", 7200) | _code(1009)),
@@ -148,7 +150,8 @@ PATTERNS: tuple[Pattern, ...] = (
         ("the application called disconnect",),
     ),
     Pattern(
-        16, "cowboy-idle-timeout", "Cowboy's or Phoenix's idle timeout of 60 s: the client's heartbeat is missing", MEDIUM,
+        16, "cowboy-idle-timeout",
+        "Cowboy's or Phoenix's idle timeout of 60 s: the client's heartbeat is missing", MEDIUM,
         CLOSED & BY_SERVER & _code(1000, 1001) & near("client_idle", 60)
         & (says("server_software", "cowboy") | says("target", "/websocket?", "vsn=")),
         ("let the client send its heartbeat every 30 s",), "https://github.com/CaliDog/certstream-server/issues/59",
@@ -210,13 +213,15 @@ PATTERNS: tuple[Pattern, ...] = (
         ("another proxy that resets its backend connection",), OTHERS,
     ),
     Pattern(
-        42, "proxy-idle-timeout", "the proxy's idle timeout, such as nginx proxy_read_timeout (FIN to both sides)", MEDIUM,
+        42, "proxy-idle-timeout",
+        "the proxy's idle timeout, such as nginx proxy_read_timeout (FIN to both sides)", MEDIUM,
         BARE & MIDDLE & same("front_end", FIN, words="FIN to the client")
         & same("back_end", FIN, words="FIN to the server") & least("silence", SECOND, words="after silence"),
         (LONGER, NO_PING), "observed: nginx 1.22", ("the proxy was stopped or reloaded",), OTHERS,
     ),
     Pattern(
-        18, "heartbeat-timeout", "a heartbeat Ping was not answered, and the connection was dropped without a Close", MEDIUM,
+        18, "heartbeat-timeout",
+        "a heartbeat Ping was not answered, and the connection was dropped without a Close", MEDIUM,
         BARE & least("ender_ping_age", 1, words="a Ping of the side that ended it was not answered")
         & most("ender_ping_age", 5 * MINUTE, words="within minutes"),
         ("see whether the peer's TCP still acknowledged: then its process is blocked, not the network",
@@ -230,7 +235,8 @@ PATTERNS: tuple[Pattern, ...] = (
     ),
     Pattern(
         6, "cloudflare-idle", "Cloudflare's inactivity timeout of 100 s", MEDIUM,
-        BARE & SERVER_ENDS & near("silence", 100) & (says("server_software", "cloudflare") | says("intermediaries", "cf-ray")),
+        BARE & SERVER_ENDS & near("silence", 100)
+        & (says("server_software", "cloudflare") | says("intermediaries", "cf-ray")),
         (NO_PING,), "https://websocket.org/guides/infrastructure/cloudflare",
     ),
     Pattern(
@@ -240,7 +246,8 @@ PATTERNS: tuple[Pattern, ...] = (
         (BACKOFF,), "https://developers.cloudflare.com/network/websockets", ("the origin server was restarted",),
     ),
     Pattern(
-        8, "google-lifetime", "Google Cloud's backend timeout, which limits the lifetime (30 s by default), busy or not",
+        8, "google-lifetime",
+        "Google Cloud's backend timeout, which limits the lifetime (30 s by default), busy or not",
         MEDIUM, BARE & SERVER_ENDS & near("lifetime", 30, 3600, 86400) & says("intermediaries", "google"),
         ("raise the backend service's timeout (timeoutSec)",),
         "https://pkg.go.dev/github.com/agau4779/ingress-gce/examples/websocket",
@@ -265,7 +272,8 @@ PATTERNS: tuple[Pattern, ...] = (
     ),
     Pattern(
         14, "envoy-idle", "Envoy's stream_idle_timeout of 5 min", LOW,
-        BARE & SERVER_ENDS & near("silence", 300) & (says("server_software", "envoy") | says("intermediaries", "envoy")),
+        BARE & SERVER_ENDS & near("silence", 300)
+        & (says("server_software", "envoy") | says("intermediaries", "envoy")),
         (NO_PING, "raise stream_idle_timeout on the route"),
         "https://www.envoyproxy.io/docs/envoy/latest/faq/configuration/timeouts", (), OTHERS,
     ),
@@ -277,7 +285,8 @@ PATTERNS: tuple[Pattern, ...] = (
         "https://github.com/kubernetes/ingress-nginx/issues/8977", ("the backend was restarted",),
     ),
     Pattern(
-        43, "server-gone", "the server's process ended (killed, crashed, stopped), and took its connections along", MEDIUM,
+        43, "server-gone",
+        "the server's process ended (killed, crashed, stopped), and took its connections along", MEDIUM,
         BARE & SERVER_ENDS & least("together", 3, words="many at once"),
         (BACKOFF, "compare with deploy, restart and out-of-memory times"), "observed: SIGKILL on Linux",
         ("a proxy before it was restarted or reloaded",),
@@ -335,12 +344,14 @@ PATTERNS: tuple[Pattern, ...] = (
         same("goaway", 1, words="GOAWAY before the end"), (BACKOFF,), "RFC 9113 §6.8",
     ),
     Pattern(
-        39, "tls-truncated", "TLS ended without close_notify: a process killed, a crash, or a stack that never sends it", LOW,
+        39, "tls-truncated",
+        "TLS ended without close_notify: a process killed, a crash, or a stack that never sends it", LOW,
         same("tls", 1, words="TLS") & BY_FIN & same("close_notify", 0, words="no alert before the FIN"),
         (COMPARE,), "RFC 8446 §6.1", ("a stack that never sends close_notify",),
     ),
     Pattern(
-        45, "server-dropped", "the server's process ended, or its application dropped the connection (terminate())", LOW,
+        45, "server-dropped",
+        "the server's process ended, or its application dropped the connection (terminate())", LOW,
         BARE & SERVER_ENDS & OPENED, (COMPARE,), "observed: SIGKILL, ws, aiohttp",
         ("an idle timeout or a restart of something between the two",),
     ),
@@ -354,6 +365,7 @@ PATTERNS: tuple[Pattern, ...] = (
 nothing is claimed."""
 
 BY_NUMBER: dict[int, Pattern] = {pattern.number: pattern for pattern in PATTERNS}
+BY_NAME: dict[str, Pattern] = {pattern.name: pattern for pattern in PATTERNS}
 PACKETS_LOST = "no cause is claimed: octets are missing from the capture, and what they held may be the cause"
 CAPTURE_ENDED = "no cause is claimed: the capture ended before the connection did"
 """Number 40."""

@@ -87,7 +87,7 @@ class Analysis:
         return self.snapshot(finished=True)
 
     def snapshot(self, finished: bool = False) -> Snapshot:
-        """Everything as it stands. CONNECTIONS, CLOSES and INCIDENTS, which say how things stand, are made anew for each."""
+        """Everything as it stands. CONNECTIONS, CLOSES and INCIDENTS say how things stand, and are made anew."""
         traffic = Traffic(
             packets=len(self.tables["packets"]),
             first_time=self.first_time,
@@ -96,6 +96,9 @@ class Analysis:
             links=dict(self.links),
             protocols=dict(self.conversations.protocols),
             cut_packets=self.cut_packets,
+            seen=int((self.assembly.segments.column("next") - self.assembly.segments.column("missing")).sum()),
+            repeated=int(self.assembly.segments.column("repeated").sum()),
+            stray=int(self.assembly.segments.column("stray").sum()),
             unseen=int(self.assembly.segments.column("missing").sum()),
             let_go=self.let_go,
             notes_left_out=self.notes.left_out.total(),

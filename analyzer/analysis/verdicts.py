@@ -141,7 +141,8 @@ def incident_sentence(snapshot: Snapshot, row: int) -> str:
     server = f"[{address}]:{cells['server_port']}" if ":" in address else f"{address}:{cells['server_port']}"
     if cells["kind"] == SAME_IDLE:
         spread = f", within {duration(cells['spread'])}" if cells["spread"] else ""
-        told = f"{cells['count']} connections of {server} ended after the same silence of {duration(cells['idle'])}{spread}"
+        silence = f"the same silence of {duration(cells['idle'])}{spread}"
+        told = f"{cells['count']} connections of {server} ended after {silence}"
     else:
         took = duration(cells["last_time"] - cells["first_time"])
         told = f"{cells['count']} connections of {server} ended within {took}, of {cells['stood']} that stood"

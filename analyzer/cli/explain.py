@@ -81,6 +81,11 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
         told.item(_crossed(record))
         told.block(_traffic(view, record, manner))
     _notes(view, record, told, manner)
+    told.part("Seen")
+    for side in SIDES:
+        unseen = record[f"{side}_unseen"]
+        lacking = f", {unseen} octets of it are not in the capture" if unseen else ", nothing of it known to be missing"
+        told.item(f"{size(record[f'{side}_seen'])} from the {side}{lacking}")
     told.part("Elsewhere")
     told.item(f"Wireshark: tcp.stream == {record['stream']}" + (" && websocket" if shake["result"] == 1 else ""))
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.analysis.completeness import BLIND, completeness
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.analysis.verdicts import SIDES, duration, incident_sentence, tell
 from analyzer.cli.absence import reasons
@@ -69,14 +70,28 @@ def _header(snapshot: Snapshot, page: Page, manner: Manner) -> None:
     inside += [f"{number} {name}" for name, number in traffic.protocols.items() if name != "http"]
     inside += [f"{number} {kind} packets" for kind, number in traffic.kinds.items() if kind != "tcp"]
     _wrapped(page, ", ".join(inside), 0)
-    missing = [f"{size(traffic.unseen)} of TCP data missing"] if traffic.unseen else []
-    missing += [f"{traffic.cut_packets} packets cut short by the capture"] if traffic.cut_packets else []
-    missing += [f"{snapshot.source.dropped} packets dropped while capturing"] if snapshot.source.dropped else []
-    if missing:
-        _wrapped(page, page.style("not complete: ", "bad") + ", ".join(missing), 0)
+    _complete(snapshot, page, manner)
     for comment in snapshot.comments[:5]:
         where = f"packet {comment.packet + 1}" if comment.packet >= 0 else "capture"
         _wrapped(page, f"comment on {where}: {manner.text(comment.text)}", 0)
+
+
+def _complete(snapshot: Snapshot, page: Page, manner: Manner) -> None:
+    """What was seen, and what was not."""
+    found = completeness(snapshot)
+    lacking = [f"{size(found.octets_missing)} of TCP data missing"] if found.octets_missing else []
+    lacking += [f"{count(found.packets_cut, 'packet')} cut short by the capture"] if found.packets_cut else []
+    if found.dropped:
+        named = [f"{item.dropped} at {manner.text(item.name or str(item.interface))}"
+                 for item in found.interfaces if item.dropped]  # fmt: skip
+        where = f" ({', '.join(named)})" if named else ""
+        lacking.append(f"{count(found.dropped, 'packet')} dropped while capturing, as the file itself reports{where}")
+    lacking += [f"{count(number, 'packet')} not read: {why}" for why, number in found.ignored.items() if why in BLIND]
+    if lacking:
+        _wrapped(page, page.style("not complete: ", "bad") + ", ".join(lacking), 0)
+    elif found.packets:
+        drops = "" if found.dropped is None else ", and no packet dropped as the file itself reports"
+        _wrapped(page, f"complete: {size(found.octets_seen)} of TCP data, none known to be missing{drops}", 0)
 
 
 def _incidents(snapshot: Snapshot, page: Page) -> None:

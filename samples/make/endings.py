@@ -120,7 +120,7 @@ async def slow_consumer() -> None:
         with contextlib.suppress(TimeoutError, ConnectionClosed):
             async with asyncio.timeout(2.5):
                 while True:
-                    await socket.send("tick " * 20)
+                    await socket.send("tick " * 200)
                     await asyncio.sleep(0.01)
         socket.transport.abort()
 

@@ -29,6 +29,8 @@ def recording(path: Path, ports: tuple[int, ...], comment: str, snaplen: int = 6
             "--nano",
             "--immediate-mode",
             "-U",
+            "-B",
+            "65536",
             "-Z",
             "root",
             "-s",

@@ -43,6 +43,7 @@ class NoSource:
     problems: list[str] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     dropped: int | None = None
+    statistics: tuple[Any, ...] = ()
 
     def chunks(self, size: int) -> Iterator[Records]:
         return iter(())
