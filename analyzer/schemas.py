@@ -191,6 +191,43 @@ CLOSES = Schema(
     ),
 )
 
+TAILS = {0: "data", 1: "alert", 2: "perhaps-alert"}
+ENCRYPTED = Schema(
+    "encrypted",
+    "a TLS connection that cannot be read: whether it is a WebSocket is not known, nor any close code",
+    (
+        Column("key", "i8", "its stable name: where its first packet stands in the capture", "virtual offset"),
+        Column("stream", "i4", "its TCP connection, Wireshark's tcp.stream", "row of STREAMS"),
+        Column("client_direction", "u1", "physical direction of the client", values=DIRECTIONS),
+        Column("known_by", "u1", "how the client is known; request: its ClientHello", values=KNOWN_BY),
+        Column("client_address", "i8", "address of the client", "address"),
+        Column("client_port", "u2", "port of the client"),
+        Column("server_address", "i8", "address of the server", "address"),
+        Column("server_port", "u2", "port of the server"),
+        text("server_name", "server name that the client asks for (SNI)", "RFC 6066 §3"),
+        text("protocols", "protocols that the client offers (ALPN)", "RFC 7301 §3.1"),
+        *_both("seen", "octets of the stream that the capture holds", "octets"),
+        *_both("unseen", "octets that the capture does not hold", "octets"),
+        Column("end", "u1", "how TCP ended first", values=ENDING_KINDS),
+        Column("end_by", "i1", "who ended TCP first", null=-1, values=SIDES),
+        packet("end_packet", "the packet that did it"),
+        time("end_time", "when"),
+        Column("other_end", "u1", "how the other side ended TCP", values=ENDING_KINDS),
+        packet("other_end_packet", "the packet that did it"),
+        Column("client_tail", "u1", "what the client's octets end in", values=TAILS, source="RFC 8446 §6"),
+        Column("server_tail", "u1", "what the server's octets end in", values=TAILS, source="RFC 8446 §6"),
+        Column("alert", "i2", "fatal alert in the clear", null=-1, source="RFC 8446 §6.2"),
+        Column("client_idle", "i8", "from the client's last octet to the first sign of the end", "ns", null=-1),
+        Column("server_idle", "i8", "from the server's last octet to the first sign of the end", "ns", null=-1),
+        Column("cause", "u1", "likely cause; null: none is claimed", null=0, values=CAUSES),
+        Column("confidence", "u1", "how sure the cause is; low is a guess", null=0, values=CONFIDENCES),
+        Column("patterns", "u8", "all patterns that hold: bit n is number n of the causes"),
+        Column("incident", "i4", "what it shares with others", "row of INCIDENTS", null=-1),
+        time("first_time", "time of its first packet"),
+        time("last_time", "time of its last packet"),
+    ),
+)
+
 INCIDENTS = Schema(
     "incidents",
     "what happened to several connections of one server: told once for the capture",
@@ -214,7 +251,7 @@ INCIDENTS = Schema(
 
 TABLES: tuple[Schema, ...] = (
     PACKETS, STREAMS, ENDINGS, SPANS, CHANNELS, EXCHANGES, HANDSHAKES, FRAMES, MESSAGES, NOTES, CONNECTIONS, CLOSES,
-    INCIDENTS,
+    ENCRYPTED, INCIDENTS,
 )  # fmt: skip
 """Every table, in the order of the arrow."""
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.analysis.contents import Contents
+from analyzer.analysis.encrypted_verdicts import tell_encrypted
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.analysis.verdicts import causes_of, tell
 from analyzer.query.compile import select
@@ -82,6 +83,14 @@ JOINED: tuple[Field, ...] = (
 """Derived fields. A declared column of the same name goes before."""
 
 
+OF_ENCRYPTED: tuple[Field, ...] = (
+    Field("connection", Kind.CONNECTION, "its stable key, as c24"),
+    Field("host", Kind.ADDRESS, "either end's address", null=-1, parts=("client_address", "server_address")),
+    Field("sentence", Kind.TEXT, "what can be said of its end, in words", null=0),
+    Field("alternatives", Kind.TEXT, "what else it may have been, in words", null=0),
+    Field("tries", Kind.TEXT, "what to try, in words", null=0),
+)
+"""Derived fields of TLS connections that cannot be read."""
 ALSO: dict[str, tuple[str, ...]] = {
     "connections": (
         "path", "subprotocol", "compressed", "verdict", "close_code", "close_reason", "close_by", "client_reported",
@@ -89,6 +98,7 @@ ALSO: dict[str, tuple[str, ...]] = {
         "incident",
     ),
     "messages": ("round_trip",),
+    "encrypted": ("sentence", "alternatives", "tries"),
 }  # fmt: skip
 """Derived fields that a table's records have behind the declared ones."""
 ONLY_FOR: dict[str, tuple[str, ...]] = {
@@ -118,6 +128,8 @@ def fields_of(table: str) -> dict[str, Field]:
         )
         for column in SCHEMAS[table].columns
     }
+    if table == "encrypted":
+        return declared | {field.name: field for field in OF_ENCRYPTED}
     if table not in BY_CHANNEL and table != "connections":
         return declared
     joined = {
@@ -132,7 +144,7 @@ def output_of(table: str) -> list[str]:
     """The fields of a table's records, in order: what places a row first, then what is declared, then what is told."""
     known, declared = fields_of(table), SCHEMAS[table].by_name
     first = [name for name in ("connection", "stream", "packet", "sender") if name in known]
-    hidden = {"channel", *first, *(("key",) if table == "connections" else ())}
+    hidden = {"channel", "patterns", *first, *(("key",) if table in ("connections", "encrypted") else ())}
     return [*first, *(name for name in declared if name not in hidden), *ALSO.get(table, ())]
 
 
@@ -192,6 +204,8 @@ class View:
     def _derived(self, name: str) -> Array:
         if COLUMN_OF.get(name) in self.table.schema.by_name:
             return self.table[COLUMN_OF[name]]
+        if name == "connection" and self.name == "encrypted":
+            return self.table["key"]
         if name in TOLD:
             self._texts += TOLD[name](self, self.rows)
             return np.arange(OWN_TEXTS + len(self._texts) - len(self), OWN_TEXTS + len(self._texts), dtype=np.int64)
@@ -427,14 +441,15 @@ def _round_trip(view: View) -> Array:
 
 
 def _sentences(view: View, rows: npt.NDArray[np.int64]) -> list[str]:
-    return [tell(view.snapshot, row).sentence for row in rows.tolist()]
+    told = tell_encrypted if view.name == "encrypted" else tell
+    return [told(view.snapshot, row).sentence for row in rows.tolist()]
 
 
 AND = "; "
 
 
 def _causes(view: View, rows: npt.NDArray[np.int64]) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
-    closes = view.snapshot["closes"]
+    closes = view.snapshot["encrypted" if view.name == "encrypted" else "closes"]
     cells = [closes.take(name, rows).tolist() for name in ("cause", "confidence", "patterns")]
     return [causes_of(*cell) for cell in zip(*cells, strict=True)]
 

@@ -36,6 +36,8 @@ def told(name: str) -> dict[str, Any]:
                 }
                 for connection in capture.connections
             ],
+            "encrypted": [capture.view("encrypted").record(row) for row in range(len(capture.table("encrypted")))],
+            "incidents": [capture.view("incidents").record(row) for row in range(len(capture.table("incidents")))],
             "exchanges": [exchange.record() for exchange in capture.exchanges],
             "notes": [note.record() for note in capture.notes],
             "problems": list(capture.problems),

@@ -22,7 +22,7 @@ def close_columns(tables: Mapping[str, Table], framing: Framing, assembly: Assem
                   number: Array) -> dict[str, Array]:  # fmt: skip
     """The columns of CLOSES, one item per handshake; `number` is -1 where no WebSocket was opened."""
     columns = _close_frames(tables, framing, client, number)
-    columns |= _tcp_ends(tables, stream, client)
+    columns |= tcp_ends(tables, stream, client)
     lost = _lost(framing, number)
     columns |= _reported(columns, lost)
     columns |= _idle(tables, framing, assembly, columns, stream, client, number)
@@ -63,7 +63,7 @@ def _close_frames(tables: Mapping[str, Table], framing: Framing, client: Array, 
     }  # fmt: skip
 
 
-def _tcp_ends(tables: Mapping[str, Table], stream: Array, client: Array) -> dict[str, Array]:
+def tcp_ends(tables: Mapping[str, Table], stream: Array, client: Array) -> dict[str, Array]:
     """The first FIN or RST, and the first of the other side."""
     endings = tables["endings"]
     streams = len(tables["streams"])

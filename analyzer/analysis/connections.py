@@ -19,6 +19,7 @@ from analyzer.analysis.closes import (
     REFUSED_VERDICT,
     close_columns,
 )
+from analyzer.analysis.encrypted import Encrypted, encrypted_columns
 from analyzer.analysis.evidence import websocket_facts
 from analyzer.analysis.facts import Facts
 from analyzer.analysis.frames import Framing
@@ -33,13 +34,23 @@ PONG = 10
 
 
 def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
-             number_of: npt.NDArray[np.int64], strings: Strings) -> dict[str, Table]:  # fmt: skip
+             number_of: npt.NDArray[np.int64], strings: Strings, encrypted: Encrypted) -> dict[str, Table]:  # fmt: skip
     """CONNECTIONS, CLOSES and INCIDENTS, as they stand. `number_of`: the framing's number of the WebSocket session
     on a TCP connection, -1 for none."""
-    made = {name: Table(tables[name].schema) for name in ("connections", "closes", "incidents")}
+    made = {name: Table(tables[name].schema) for name in ("connections", "closes", "encrypted", "incidents")}
+    if len(tables["handshakes"]):
+        _sessions(made, tables, framing, assembly, number_of, strings)
+    if encrypted.hellos:
+        columns, found = encrypted_columns(tables, encrypted, assembly, len(made["incidents"]))
+        made["encrypted"].append(columns)
+        made["incidents"].append(found)
+    return made
+
+
+def _sessions(made: Mapping[str, Table], tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
+              number_of: npt.NDArray[np.int64], strings: Strings) -> None:  # fmt: skip
+    """The rows of WebSocket sessions."""
     shakes = tables["handshakes"]
-    if not len(shakes):
-        return made
     channel = shakes["channel"]
     stream = tables["channels"]["stream"][channel]
     client = shakes["direction"].astype(np.int64)
@@ -51,7 +62,6 @@ def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
     made["incidents"].append(_causes(facts, connections, closes))
     made["connections"].append(connections)
     made["closes"].append({name: closes[name] for name in made["closes"].schema.by_name})
-    return made
 
 
 def _causes(facts: Facts, connections: Mapping[str, Array], closes: dict[str, Array]) -> dict[str, Array]:

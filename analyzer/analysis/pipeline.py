@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from analyzer.analysis.connections import conclude
-from analyzer.analysis.conversations import OPAQUE, Conversations, Piece, Upgraded
+from analyzer.analysis.conversations import ENCRYPTED, OPAQUE, Conversations, Piece, Upgraded
 from analyzer.analysis.frames import Framing, Run
 from analyzer.analysis.observations import Observations
 from analyzer.analysis.remains import append_remains
@@ -26,7 +26,7 @@ from analyzer.streams.assembly import Assembly, Delivered
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
 
-GAP, END = 1, 4
+DATA, GAP, END = 0, 1, 4
 """Codes of `schemas.SPAN_KINDS`."""
 LINK_TYPE = 8
 """The code of `schemas.KINDS`: a link type without a decoder."""
@@ -104,7 +104,9 @@ class Analysis:
             notes_left_out=self.notes.left_out.total(),
         )
         tables = {name: table.freeze() for name, table in self.tables.items()}
-        tables |= conclude(tables, self.framing, self.assembly, self.conversations.number, self.strings)
+        tables |= conclude(
+            tables, self.framing, self.assembly, self.conversations.number, self.strings, self.conversations.encrypted
+        )
         channels = self.framing.channels
         windows = tuple(
             (2 * channels[slot >> 1] + (slot & 1), row, window) for slot, row, window in self.framing.folds.windows
@@ -128,6 +130,9 @@ class Analysis:
         conversations = self.conversations
         streams = len(self.tables["streams"])
         upgraded = conversations.feed(spans, octets, streams)
+        if conversations.encrypted.hellos:
+            tls = conversations.phase[spans.slot >> 1] == ENCRYPTED
+            conversations.encrypted.feed(spans, tls & (spans.kind == DATA))
         number = conversations.number[spans.slot >> 1]
         ended = np.flatnonzero((number >= 0) & (spans.kind >= END))
         rows = np.flatnonzero((number >= 0) & (spans.kind <= GAP))
@@ -176,7 +181,7 @@ class Analysis:
             table = self.tables[name]
             for index in range(self._sealed[name], max(len(table.blocks) - unsealed, self._sealed[name])):
                 stream = table.blocks[index].columns["stream"]
-                keep = (stream >= 0) & (phase[np.maximum(stream, 0)] != OPAQUE)
+                keep = (stream >= 0) & (phase[np.maximum(stream, 0)] < OPAQUE)
                 if name == "packets":
                     self.let_go += len(keep) - int(np.count_nonzero(keep))
                 table.thin(index, keep)

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.analysis.completeness import BLIND, completeness
+from analyzer.analysis.encrypted_verdicts import tell_encrypted
 from analyzer.analysis.snapshot import Snapshot
-from analyzer.analysis.verdicts import SIDES, duration, incident_sentence, tell
+from analyzer.analysis.verdicts import CONFIDENCE_WORDS, SIDES, duration, incident_sentence, tell
 from analyzer.cli.absence import reasons
 from analyzer.cli.escape import printable
 from analyzer.cli.listing import Manner, endpoint
@@ -52,6 +53,7 @@ def write(snapshot: Snapshot, view: View, places: npt.NDArray[np.int64], page: P
         page.line(
             f"… {len(places) - bound:,} more connections: --limit 0 tells all, --filter chooses".replace(",", " ")
         )
+    _encrypted(snapshot, page, manner)
     _exchanges(snapshot, page, manner)
     _notes(snapshot, page)
 
@@ -193,6 +195,28 @@ def _crossed(record: dict[str, int]) -> str:
         parts.append(f"{count(pings, 'ping')}{trip}{f', {missed} not answered' if missed else ''}")
     lasted = record["last_time"] - record["first_time"]
     return "; ".join(parts) + f"; in {duration(max(lasted, 0))}"
+
+
+def _encrypted(snapshot: Snapshot, page: Page, manner: Manner) -> None:
+    """TLS connections that cannot be read, in brief."""
+    view = View(snapshot, "encrypted")
+    if not len(view):
+        return
+    page.line()
+    page.line(page.style("encrypted", "bold"))
+    places = np.arange(min(len(view), SOME_EXCHANGES))
+    names = ("connection", "client_address", "client_port", "server_address", "server_port", "server_name", "protocols")
+    for place, values in enumerate(zip(*(view.values(name, places) for name in names), strict=True)):
+        key, *ends, server_name, protocols = values
+        told = tell_encrypted(snapshot, int(view.rows[place]))
+        offered = f" offering {manner.text(protocols)}" if protocols else ""
+        name = manner.text(server_name or "no server name")
+        _wrapped(page, f"  {key}  {endpoint(*ends[:2])} → {endpoint(*ends[2:])}  {name}{offered}", 4)
+        cause = f"; {told.cause} ({CONFIDENCE_WORDS[told.confidence]})" if told.cause else ""
+        cause = "; together with others, see above" if told.incident else cause
+        _wrapped(page, f"    {told.sentence}{cause}", 6)
+    if len(view) > len(places):
+        page.line(f"  … {len(view) - len(places)} more: framescope encrypted FILE")
 
 
 def _exchanges(snapshot: Snapshot, page: Page, manner: Manner) -> None:
