@@ -144,7 +144,7 @@ def output_of(table: str) -> list[str]:
     """The fields of a table's records, in order: what places a row first, then what is declared, then what is told."""
     known, declared = fields_of(table), SCHEMAS[table].by_name
     first = [name for name in ("connection", "stream", "packet", "sender") if name in known]
-    hidden = {"channel", "patterns", *first, *(("key",) if table in ("connections", "encrypted") else ())}
+    hidden = {"channel", *first, *(("key",) if table in ("connections", "encrypted") else ())}
     return [*first, *(name for name in declared if name not in hidden), *ALSO.get(table, ())]
 
 

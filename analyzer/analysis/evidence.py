@@ -48,7 +48,7 @@ def websocket_facts(tables: Mapping[str, Table], framing: Framing, assembly: Ass
         "frames": connections["client_frames"] + connections["server_frames"],
         "peer_spoke_last": np.where(ender == 0, idle[1] < idle[0], idle[0] < idle[1]).astype(np.int64),
     }  # fmt: skip
-    found |= _legs(shakes, closes, connections)
+    found |= _legs(shakes, closes)
     found |= _violations(tables, connections, closer)
     found |= _pings(framing, number, client, ender, closes["end_time"])
     found |= _last_messages(tables, connections, closes)
@@ -66,7 +66,7 @@ def _span(start: Array, stop: Array, known: Array) -> Array:
     return found
 
 
-def _legs(shakes: Table, closes: Columns, connections: Columns) -> dict[str, Array]:
+def _legs(shakes: Table, closes: Columns) -> dict[str, Array]:
     """Both legs of a connection through a proxy carry one Sec-WebSocket-Key: that of the second leg's client is the
     first leg's server. `middle` is 1 where that proxy ended both within `AT_ONCE`."""
     key = shakes["key"]
@@ -78,8 +78,12 @@ def _legs(shakes: Table, closes: Columns, connections: Columns) -> dict[str, Arr
     first, second = twins
     alone = np.bincount(key, minlength=1)[key[first]] == 2
     first, second = first[alone & (key[first] > 0)], second[alone & (key[first] > 0)]
-    late = connections["first_time"][first] > connections["first_time"][second]
+    asked, opened = shakes["first_time"], shakes["last_time"]
+    late = asked[first] > asked[second]
     front, back = np.where(late, second, first), np.where(late, first, second)
+    # a proxy asks behind it before it answers: fixed keys of scripts are not legs of one connection
+    nested = (asked[back] > asked[front]) & (opened[back] < opened[front]) & (asked[front] != NO_TIME)
+    front, back = front[nested], back[nested]
     middle = (
         (closes["end_by"][front] == 1) & (closes["end_by"][back] == 0)
         & (closes["close_message"][front] < 0) & (closes["close_message"][back] < 0)
