@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from analyzer.analysis.frames import Framing
+from analyzer.analysis.unseen import unseen_ends
 from analyzer.streams.assembly import Assembly
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Table
@@ -23,7 +24,8 @@ def close_columns(tables: Mapping[str, Table], framing: Framing, assembly: Assem
     """The columns of CLOSES, one item per handshake; `number` is -1 where no WebSocket was opened."""
     columns = _close_frames(tables, framing, client, number)
     columns |= tcp_ends(tables, stream, client)
-    lost = _lost(framing, number)
+    ends = unseen_ends(assembly)
+    lost = _lost(framing, number) | (ends[2 * stream] > 0) | (ends[2 * stream + 1] > 0)
     columns |= _reported(columns, lost)
     columns |= _idle(tables, framing, assembly, columns, stream, client, number)
     result = tables["handshakes"]["result"]

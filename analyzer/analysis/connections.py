@@ -23,6 +23,7 @@ from analyzer.analysis.encrypted import Encrypted, encrypted_columns
 from analyzer.analysis.evidence import websocket_facts
 from analyzer.analysis.facts import Facts
 from analyzer.analysis.frames import Framing
+from analyzer.analysis.unseen import unseen_octets
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Severity
 from dissectors.schemas import NO_TIME
@@ -98,7 +99,7 @@ def _columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, 
         "round_trip": _round_trips(tables)[channel], "notes": _note_counts(tables)[channel],
     }  # fmt: skip
     waiting = np.array([len(pings) if pings else 0 for pings in folds.pings] or [0], np.int64)
-    unseen = assembly.segments.column("missing")
+    missing, unseen = assembly.segments.column("missing"), unseen_octets(assembly)
     reach = assembly.segments.column("next")
     for name, side in sides.items():
         columns[f"{name}_address"] = np.where(side == 0, streams["address_0"][stream], streams["address_1"][stream])
@@ -116,7 +117,7 @@ def _columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, 
         columns[f"{name}_inflated"] = tally(folds.whole["inflated_octets"])
         columns[f"{name}_pings"] = tally(folds.whole["ping_count"])
         columns[f"{name}_unanswered"] = tally(waiting)
-        columns[f"{name}_seen"] = np.maximum(reach[2 * stream + side] - unseen[2 * stream + side], 0)
+        columns[f"{name}_seen"] = np.maximum(reach[2 * stream + side] - missing[2 * stream + side], 0)
         columns[f"{name}_unseen"] = unseen[2 * stream + side]
     return columns
 

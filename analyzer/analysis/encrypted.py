@@ -17,6 +17,7 @@ import numpy.typing as npt
 from analyzer.analysis.causes import common_causes, incidents, judge
 from analyzer.analysis.closes import tcp_ends
 from analyzer.analysis.facts import Facts
+from analyzer.analysis.unseen import unseen_octets
 from analyzer.capture.records import Source
 from analyzer.streams.assembly import Assembly, Delivered
 from dissectors.schemas import NO_TIME
@@ -110,13 +111,14 @@ def encrypted_columns(tables: Mapping[str, Table], encrypted: Encrypted, assembl
         "server_name": names, "protocols": protocols, "first_time": streams["first_time"][stream],
         "last_time": assembly.segments.column("last_time")[stream],
     }  # fmt: skip
+    unseen = unseen_octets(assembly)
     missing, reach = assembly.segments.column("missing"), assembly.segments.column("next")
     for name, side in (("client", client), ("server", 1 - client)):
         slot = 2 * stream + side
         columns[f"{name}_address"] = np.where(side == 0, streams["address_0"][stream], streams["address_1"][stream])
         columns[f"{name}_port"] = np.where(side == 0, *ports)
         columns[f"{name}_seen"] = np.maximum(reach[slot] - missing[slot], 0)
-        columns[f"{name}_unseen"] = missing[slot]
+        columns[f"{name}_unseen"] = unseen[slot]
     columns |= tcp_ends(tables, stream, client)
     columns |= _ends(encrypted, columns, stream, client)
     facts = _facts(columns, encrypted.strings)

@@ -17,6 +17,7 @@ from analyzer.analysis.frames import Framing, Run
 from analyzer.analysis.observations import Observations
 from analyzer.analysis.remains import append_remains
 from analyzer.analysis.snapshot import Snapshot, Traffic
+from analyzer.analysis.unseen import unseen_octets
 from analyzer.capture.records import Records, Source
 from analyzer.limits import Limits
 from analyzer.packets.addresses import AddressBook
@@ -99,7 +100,7 @@ class Analysis:
             seen=int((self.assembly.segments.column("next") - self.assembly.segments.column("missing")).sum()),
             repeated=int(self.assembly.segments.column("repeated").sum()),
             stray=int(self.assembly.segments.column("stray").sum()),
-            unseen=int(self.assembly.segments.column("missing").sum()),
+            unseen=int(unseen_octets(self.assembly).sum()),
             let_go=self.let_go,
             notes_left_out=self.notes.left_out.total(),
         )

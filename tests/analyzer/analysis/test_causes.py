@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import analyzer
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.analysis.verdicts import Telling, incident_sentence, tell
-from analyzer.schemas import CAUSES
+from analyzer.schemas import CAUSES, VERDICTS
 from tests.outcome import everything, snapshot_of
 from tests.wire.captures import pcap
 from tests.wire.frames import CLOSE, PING, TEXT, close_payload
@@ -151,6 +151,14 @@ def test_missing_packets_claim_no_cause() -> None:
     telling = tell(snapshot, 0)
     assert (cause(snapshot), telling.cause, telling.confidence) == ("none", "", "none")
     assert "octets are missing" in telling.unclaimed
+
+
+def test_a_close_lost_before_the_fin_is_not_a_death_without_close() -> None:
+    talk = client(1).wait(60).frame("S", CLOSE, close_payload(1001)).ack("C").fin("S").fin("C")
+    kept = [segment for segment in talk.segments if not segment.payload.startswith(b"\x88")]
+    snapshot = snapshot_of(pcap(talk.packets(kept)))
+    assert snapshot["connections"].row(0)["server_unseen"] == 4
+    assert (cause(snapshot), VERDICTS[snapshot["closes"].row(0)["verdict"]]) == ("none", "packets-lost")
 
 
 def test_the_end_of_the_capture_claims_no_cause() -> None:
