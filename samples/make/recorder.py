@@ -49,7 +49,9 @@ def recording(path: Path, ports: tuple[int, ...], comment: str, snaplen: int = 6
         finally:
             time.sleep(SETTLE)
             recorder.terminate()
+            told = recorder.stderr.read()
             recorder.wait()
+        assert b"\n0 packets dropped by kernel" in told, f"packets were lost: record again: {told!r}"
         path.write_bytes(as_pcapng(raw.read_bytes(), comment))
 
 

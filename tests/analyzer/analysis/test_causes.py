@@ -70,7 +70,7 @@ def test_real_software_is_recognised(sample: str) -> None:
 def test_a_restart_is_told_once() -> None:
     with analyzer.open("sample:restart") as capture:
         stopped, killed = sorted(capture.table("incidents"), key=lambda row: row["first_time"])
-        assert (CAUSES[stopped["cause"]], stopped["code"], stopped["count"]) == ("server-restart", 1001, 11)
+        assert (CAUSES[stopped["cause"]], stopped["code"], stopped["count"]) == ("server-restart", 1001, 12)
         assert (CAUSES[killed["cause"]], killed["code"], killed["count"]) == ("server-gone", -1, 12)
         close = next(row.close for row in capture.connections if row.incident == 0)
         assert close.incident
