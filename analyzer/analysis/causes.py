@@ -18,9 +18,11 @@ GAP = 300_000_000
 """ns. Endings that follow one another within it may be one burst."""
 LONGEST = 5 * SECOND
 FEWEST = 3
-SHARE = 0.3
-"""Of the connections to a server that stood when the burst began, so many ended in it: a busy server that loses some
-connections every second has no bursts."""
+SHARE, SHARE_OF_FEW, FEW = 0.3, 0.5, 10
+"""Of the connections to a server that stood when the burst began, so many ended in it; of fewer than `FEW`, half."""
+UNUSUAL = 10
+"""Times as many as end at that server in such a time on average: a busy one that loses some every second has no
+bursts, nor has one whose last connections trickle away."""
 SAME_SHARE = 0.5
 """Of the endings without a Close at a server, so many came after the same silence."""
 
@@ -100,7 +102,10 @@ def _bursts(place: Array, facts: Facts, opened: Array, eligible: Array) -> list[
         spot, start = int(place[run[0]]), sign[run[0]]
         stood = int(np.searchsorted(starts[spot], start) - np.searchsorted(stops[spot], start))
         lived_apart = np.ptp(opened[run]) > 2 * np.ptp(sign[run])
-        if sign[run[-1]] - start <= LONGEST and len(run) >= SHARE * stood and lived_apart:
+        share = SHARE if len(run) >= FEW else SHARE_OF_FEW
+        ends, first = stops[spot], starts[spot][0]
+        usual = len(ends) * np.ptp(sign[run]) / max(int(ends[-1] - first), 1)
+        if lived_apart and np.ptp(sign[run]) <= LONGEST and len(run) >= max(share * stood, UNUSUAL * usual):
             found.append((run, stood))
     return found
 

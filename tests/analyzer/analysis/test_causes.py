@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -99,6 +100,17 @@ def test_a_busy_server_has_no_burst() -> None:
     snapshot = analysed(*talks)
     assert not len(snapshot["incidents"])
     assert "server-gone" not in {cause(snapshot, row) for row in range(120)}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_deaths_at_random_share_nothing(seed: int) -> None:
+    random = Random(seed)
+    talks = []
+    for number in range(400):
+        start = START + int(random.uniform(0, 20) * 1e9)
+        talks.append(client(number, start).wait(random.uniform(0.5, 40)).fin("S").fin("C"))
+    snapshot = analysed(*talks)
+    assert not len(snapshot["incidents"])
 
 
 def test_the_same_idle_time_at_several() -> None:
