@@ -95,19 +95,27 @@ def _bursts(place: Array, facts: Facts, opened: Array, eligible: Array) -> list[
     ready = np.flatnonzero(eligible & (sign != NO_TIME) & (opened != NO_TIME))
     order = ready[np.lexsort((sign[ready], manner[ready], place[ready]))]
     runs = _runs(order, (place, manner), sign, GAP)
-    stops = {spot: np.sort(sign[ready[place[ready] == spot]]) for spot in {int(place[run[0]]) for run in runs}}
-    starts = {spot: np.sort(opened[(place == spot) & (opened != NO_TIME)]) for spot in stops}
+    stops, stop_edges = _by_place(place, sign, ready)
+    starts, start_edges = _by_place(place, opened, np.flatnonzero(opened != NO_TIME))
     found = []
     for run in runs:
         spot, start = int(place[run[0]]), sign[run[0]]
-        stood = int(np.searchsorted(starts[spot], start) - np.searchsorted(stops[spot], start))
+        ends = stops[stop_edges[spot] : stop_edges[spot + 1]]
+        begins = starts[start_edges[spot] : start_edges[spot + 1]]
+        stood = int(np.searchsorted(begins, start) - np.searchsorted(ends, start))
         lived_apart = np.ptp(opened[run]) > 2 * np.ptp(sign[run])
         share = SHARE if len(run) >= FEW else SHARE_OF_FEW
-        ends, first = stops[spot], starts[spot][0]
-        usual = len(ends) * np.ptp(sign[run]) / max(int(ends[-1] - first), 1)
+        usual = len(ends) * np.ptp(sign[run]) / max(int(ends[-1] - begins[0]), 1)
         if lived_apart and np.ptp(sign[run]) <= LONGEST and len(run) >= max(share * stood, UNUSUAL * usual):
             found.append((run, stood))
     return found
+
+
+def _by_place(place: Array, values: Array, rows: Array) -> tuple[Array, Array]:
+    """Values of some rows, in order for each place, and where each place's begin."""
+    order = rows[np.lexsort((values[rows], place[rows]))]
+    edges = np.searchsorted(place[order], np.arange(int(place.max(initial=-1)) + 2))
+    return values[order], edges
 
 
 def _same_idle(place: Array, facts: Facts, opened: Array, eligible: Array) -> list[tuple[Array, int]]:
