@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import numpy as np
 
+from analyzer.analysis.completeness import Completeness, completeness
 from analyzer.analysis.contents import Contents, Payload
 from analyzer.analysis.pipeline import analyze
 from analyzer.analysis.snapshot import Snapshot
@@ -249,6 +250,16 @@ class Close:
     """What the client's API reports (RFC 6455 §7.1.5); None while the connection is open, or where nobody can know."""
     reported_by_server: int | None
     """What the server's API reports."""
+    cause: str | None
+    """The likely cause, in words; None where none is claimed."""
+    confidence: str | None
+    """high, medium or low; low is a guess. None where no cause is claimed."""
+    alternatives: tuple[str, ...]
+    """What else it may have been."""
+    tries: tuple[str, ...]
+    """What to try."""
+    incident: str | None
+    """What it shares with other connections of its server: ended together, or after the same silence."""
 
 
 @_fields("connections")
@@ -278,7 +289,8 @@ class Connection(Row):
         )
         return Close(
             told.sentence, evidence, known("close_code"), self._view.text(cells["close_reason"]), self.close_by,
-            known("client_reported"), known("server_reported"),
+            known("client_reported"), known("server_reported"), told.cause or None,
+            told.confidence if told.cause else None, told.alternatives, told.tries, told.incident or None,
         )  # fmt: skip
 
     @property
@@ -470,6 +482,11 @@ class Capture:
     def notes(self) -> Rows[Note]:
         """Observations."""
         return Rows(self, "notes", Note)
+
+    @property
+    def completeness(self) -> Completeness:
+        """Octets seen and missing, packets ignored and why, drops that the file itself reports."""
+        return completeness(self.snapshot)
 
     @property
     def problems(self) -> tuple[str, ...]:

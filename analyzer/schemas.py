@@ -34,6 +34,23 @@ VERDICTS = {
     5: "refused", 6: "unanswered-handshake", 7: "other-protocol", 8: "packets-lost",
 }  # fmt: skip
 
+CAUSES = {
+    0: "none", 1: "nginx-read-timeout", 2: "proxy-reload", 3: "load-balancer-idle", 4: "ping-races-timeout",
+    5: "heroku-idle", 6: "cloudflare-idle", 7: "cloudflare-restart", 8: "google-lifetime", 9: "flow-forgotten",
+    10: "front-door-limit", 11: "api-gateway-limit", 12: "cloudfront-idle", 13: "haproxy-tunnel-timeout",
+    14: "envoy-idle", 15: "jetty-idle-timeout", 16: "cowboy-idle-timeout", 17: "keepalive-ping-timeout",
+    18: "heartbeat-timeout", 19: "socketio-ping-timeout", 20: "signalr-timeout", 21: "chromium-navigation",
+    22: "firefox-navigation", 23: "http2-cancel", 24: "page-cached", 25: "http2-goaway", 26: "message-too-big",
+    27: "protocol-error", 28: "authentication", 29: "graphql-transport-ws", 30: "server-restart",
+    31: "upgrade-refused", 32: "handler-returned", 33: "unread-data", 34: "half-closed", 35: "close-ignored",
+    36: "dead-path", 37: "slow-consumer", 38: "tls-alert", 39: "tls-truncated", 41: "server-exception",
+    42: "proxy-idle-timeout", 43: "server-gone", 44: "common-idle-timeout", 45: "server-dropped", 46: "client-dropped",
+}  # fmt: skip
+"""Likely causes: the patterns of `analysis/patterns.py`, by number."""
+CONFIDENCES = {0: "none", 1: "low", 2: "medium", 3: "high"}
+INCIDENT_KINDS = {1: "ended-together", 2: "same-idle"}
+SIDES = {0: "client", 1: "server"}
+
 PACKETS = Schema(
     "packets",
     "a captured record of any kind; numbered as Wireshark's frame.number, less one",
@@ -136,6 +153,7 @@ CONNECTIONS = Schema(
         *_both("inflated", "payload of data messages after inflation, where known", "octets"),
         *_both("pings", "pings"),
         *_both("unanswered", "pings that were not answered"),
+        *_both("seen", "octets of the stream that the capture holds", "octets"),
         *_both("unseen", "octets that the capture does not hold", "octets"),
         Column("round_trip", "i8", "median of the ping round trips", "ns", null=-1),
         Column("notes", "i8", "observations of severity should or must"),
@@ -166,12 +184,86 @@ CLOSES = Schema(
         Column("server_reported", "i4", "code that the server's API reports; null: still open, or not known", null=-1),
         Column("client_idle", "i8", "from the client's last octet to the first sign of the end", "ns", null=-1),
         Column("server_idle", "i8", "from the server's last octet to the first sign of the end", "ns", null=-1),
+        Column("cause", "u1", "likely cause; null: none is claimed", null=0, values=CAUSES),
+        Column("confidence", "u1", "how sure the cause is; low is a guess", null=0, values=CONFIDENCES),
+        Column("patterns", "u8", "all patterns that hold: bit n is number n of the causes"),
+        Column("incident", "i4", "what it shares with others", "row of INCIDENTS", null=-1),
+    ),
+)
+
+TAILS = {0: "data", 1: "alert", 2: "perhaps-alert"}
+ENCRYPTED = Schema(
+    "encrypted",
+    "a TLS connection that cannot be read: whether it is a WebSocket is not known, nor any close code",
+    (
+        Column("key", "i8", "its stable name: where its first packet stands in the capture", "virtual offset"),
+        Column("stream", "i4", "its TCP connection, Wireshark's tcp.stream", "row of STREAMS"),
+        Column("client_direction", "u1", "physical direction of the client", values=DIRECTIONS),
+        Column("known_by", "u1", "how the client is known; request: its ClientHello", values=KNOWN_BY),
+        Column("client_address", "i8", "address of the client", "address"),
+        Column("client_port", "u2", "port of the client"),
+        Column("server_address", "i8", "address of the server", "address"),
+        Column("server_port", "u2", "port of the server"),
+        text("server_name", "server name that the client asks for (SNI)", "RFC 6066 §3"),
+        text("protocols", "protocols that the client offers (ALPN)", "RFC 7301 §3.1"),
+        *_both("seen", "octets of the stream that the capture holds", "octets"),
+        *_both("unseen", "octets that the capture does not hold", "octets"),
+        Column("end", "u1", "how TCP ended first", values=ENDING_KINDS),
+        Column("end_by", "i1", "who ended TCP first", null=-1, values=SIDES),
+        packet("end_packet", "the packet that did it"),
+        time("end_time", "when"),
+        Column("other_end", "u1", "how the other side ended TCP", values=ENDING_KINDS),
+        packet("other_end_packet", "the packet that did it"),
+        Column("client_tail", "u1", "what the client's octets end in", values=TAILS, source="RFC 8446 §6"),
+        Column("server_tail", "u1", "what the server's octets end in", values=TAILS, source="RFC 8446 §6"),
+        Column("alert", "i2", "fatal alert in the clear", null=-1, source="RFC 8446 §6.2"),
+        Column("client_idle", "i8", "from the client's last octet to the first sign of the end", "ns", null=-1),
+        Column("server_idle", "i8", "from the server's last octet to the first sign of the end", "ns", null=-1),
+        Column("cause", "u1", "likely cause; null: none is claimed", null=0, values=CAUSES),
+        Column("confidence", "u1", "how sure the cause is; low is a guess", null=0, values=CONFIDENCES),
+        Column("patterns", "u8", "all patterns that hold: bit n is number n of the causes"),
+        Column("incident", "i4", "what it shares with others", "row of INCIDENTS", null=-1),
+        time("first_time", "time of its first packet"),
+        time("last_time", "time of its last packet"),
+    ),
+)
+
+INCIDENTS = Schema(
+    "incidents",
+    "what happened to several connections of one server: told once for the capture",
+    (
+        Column("kind", "u1", "what they share", values=INCIDENT_KINDS),
+        Column("server_address", "i8", "address of their server", "address"),
+        Column("server_port", "u2", "port of their server"),
+        Column("count", "i8", "how many connections"),
+        Column("stood", "i8", "of how many: that stood when it began, or that ended without a Close"),
+        Column("ended_by", "i1", "who ended TCP first", null=-1, values=SIDES),
+        Column("end", "u1", "how", values=ENDING_KINDS),
+        Column("code", "i4", "code of the Close; 1005: an empty one; null: no Close, or encrypted", null=-1),
+        Column("idle", "i8", "median silence before", "ns", null=-1),
+        Column("spread", "i8", "between the shortest and the longest silence", "ns"),
+        Column("cause", "u1", "likely cause of most of them", null=0, values=CAUSES),
+        Column("confidence", "u1", "how sure that is; low is a guess", null=0, values=CONFIDENCES),
+        time("first_time", "first sign of the first one's end"),
+        time("last_time", "first sign of the last one's end"),
     ),
 )
 
 TABLES: tuple[Schema, ...] = (
     PACKETS, STREAMS, ENDINGS, SPANS, CHANNELS, EXCHANGES, HANDSHAKES, FRAMES, MESSAGES, NOTES, CONNECTIONS, CLOSES,
+    ENCRYPTED, INCIDENTS,
 )  # fmt: skip
 """Every table, in the order of the arrow."""
 
-__all__ = ["CHANNELS", "CLOSES", "CONNECTIONS", "ENDINGS", "NO_TIME", "PACKETS", "SPANS", "STREAMS", "TABLES"]
+__all__ = [
+    "CHANNELS",
+    "CLOSES",
+    "CONNECTIONS",
+    "ENDINGS",
+    "INCIDENTS",
+    "NO_TIME",
+    "PACKETS",
+    "SPANS",
+    "STREAMS",
+    "TABLES",
+]

@@ -17,11 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.analysis.contents import Contents
+from analyzer.analysis.encrypted_verdicts import tell_encrypted
 from analyzer.analysis.snapshot import Snapshot
-from analyzer.analysis.verdicts import tell
+from analyzer.analysis.verdicts import causes_of, tell
 from analyzer.query.compile import select
 from analyzer.query.fields import Field, Kind, kind_of
-from analyzer.schemas import STATES, TABLES, VERDICTS
+from analyzer.schemas import CAUSES, CONFIDENCES, STATES, TABLES, VERDICTS
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array
 
@@ -66,6 +67,11 @@ JOINED: tuple[Field, ...] = (
           parts=("client_reported", "server_reported")),
     Field("client_reported", Kind.NUMBER, "code that the client's API reports", null=-1),
     Field("server_reported", Kind.NUMBER, "code that the server's API reports", null=-1),
+    Field("cause", Kind.WORD, "likely cause of the end, by name; absent: none is claimed", null=0, words=CAUSES),
+    Field("confidence", Kind.WORD, "how sure the cause is; low is a guess", null=0, words=CONFIDENCES),
+    Field("alternatives", Kind.TEXT, "what else it may have been, in words", null=0),
+    Field("tries", Kind.TEXT, "what to try, in words", null=0),
+    Field("incident", Kind.NUMBER, "what it shares with others, row of INCIDENTS", null=-1),
     Field("end_by", Kind.WORD, "who ended TCP first", null=-1, words=SENDERS),
     Field("idle", Kind.DURATION, "silence before the first sign of the end", null=-1),
     Field("duration", Kind.DURATION, "from first to last octet", null=-1),
@@ -78,18 +84,30 @@ JOINED: tuple[Field, ...] = (
 """Derived fields. A declared column of the same name goes before."""
 
 
+OF_ENCRYPTED: tuple[Field, ...] = (
+    Field("connection", Kind.CONNECTION, "its stable key, as c24"),
+    Field("host", Kind.ADDRESS, "either end's address", null=-1, parts=("client_address", "server_address")),
+    Field("sentence", Kind.TEXT, "what can be said of its end, in words", null=0),
+    Field("alternatives", Kind.TEXT, "what else it may have been, in words", null=0),
+    Field("tries", Kind.TEXT, "what to try, in words", null=0),
+)
+"""Derived fields of TLS connections that cannot be read."""
 ALSO: dict[str, tuple[str, ...]] = {
     "connections": (
         "path", "subprotocol", "compressed", "verdict", "close_code", "close_reason", "close_by", "client_reported",
-        "server_reported", "end_by", "idle", "duration", "sentence",
+        "server_reported", "end_by", "idle", "duration", "sentence", "cause", "confidence", "alternatives", "tries",
+        "incident",
     ),
     "messages": ("round_trip",),
+    "encrypted": ("sentence", "alternatives", "tries"),
 }  # fmt: skip
 """Derived fields that a table's records have behind the declared ones."""
 ONLY_FOR: dict[str, tuple[str, ...]] = {
     "payload": ("frames", "messages"),
     "sender": BY_CHANNEL,
     "sentence": ("connections",),
+    "alternatives": ("connections",),
+    "tries": ("connections",),
     "time": ("connections", "exchanges", "handshakes"),
     "length": ("frames", "messages", "connections", "exchanges", "notes"),
     "round_trip": ("messages", "connections"),
@@ -111,6 +129,8 @@ def fields_of(table: str) -> dict[str, Field]:
         )
         for column in SCHEMAS[table].columns
     }
+    if table == "encrypted":
+        return declared | {field.name: field for field in OF_ENCRYPTED}
     if table not in BY_CHANNEL and table != "connections":
         return declared
     joined = {
@@ -125,7 +145,7 @@ def output_of(table: str) -> list[str]:
     """The fields of a table's records, in order: what places a row first, then what is declared, then what is told."""
     known, declared = fields_of(table), SCHEMAS[table].by_name
     first = [name for name in ("row", "connection", "stream", "packet", "sender") if name in known]
-    hidden = {"channel", *first, *(("key",) if table == "connections" else ())}
+    hidden = {"channel", *first, *(("key",) if table in ("connections", "encrypted") else ())}
     return [*first, *(name for name in declared if name not in hidden), *ALSO.get(table, ())]
 
 
@@ -185,6 +205,8 @@ class View:
     def _derived(self, name: str) -> Array:
         if COLUMN_OF.get(name) in self.table.schema.by_name:
             return self.table[COLUMN_OF[name]]
+        if name == "connection" and self.name == "encrypted":
+            return self.table["key"]
         if name in TOLD:
             self._texts += TOLD[name](self, self.rows)
             return np.arange(OWN_TEXTS + len(self._texts) - len(self), OWN_TEXTS + len(self._texts), dtype=np.int64)
@@ -420,7 +442,17 @@ def _round_trip(view: View) -> Array:
 
 
 def _sentences(view: View, rows: npt.NDArray[np.int64]) -> list[str]:
-    return [tell(view.snapshot, row).sentence for row in rows.tolist()]
+    told = tell_encrypted if view.name == "encrypted" else tell
+    return [told(view.snapshot, row).sentence for row in rows.tolist()]
+
+
+AND = "; "
+
+
+def _causes(view: View, rows: npt.NDArray[np.int64]) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
+    closes = view.snapshot["encrypted" if view.name == "encrypted" else "closes"]
+    cells = [closes.take(name, rows).tolist() for name in ("cause", "confidence", "patterns")]
+    return [causes_of(*cell) for cell in zip(*cells, strict=True)]
 
 
 def _time(view: View) -> Array:
@@ -434,7 +466,11 @@ DERIVED: dict[str, Callable[[View], Array]] = {
     "idle": _idle, "duration": _duration, "length": _length, "round_trip": _round_trip, "time": _time,
 }  # fmt: skip
 """How derived columns are computed; other joined names are columns of the connection's own tables."""
-TOLD: dict[str, Callable[[View, npt.NDArray[np.int64]], list[str]]] = {"sentence": _sentences}
+TOLD: dict[str, Callable[[View, npt.NDArray[np.int64]], list[str]]] = {
+    "sentence": _sentences,
+    "alternatives": lambda view, rows: [AND.join(found[2]) for found in _causes(view, rows)],
+    "tries": lambda view, rows: [AND.join(found[3]) for found in _causes(view, rows)],
+}
 """Texts that are made for the rows asked for: a sentence takes 50 µs."""
 
 

@@ -89,6 +89,9 @@ HANDSHAKES = Schema(
         text("origin", "Origin of the request", "RFC 6454 §7"),
         text("user_agent", "User-Agent of the request"),
         text("server_software", "Server of the response"),
+        text(
+            "intermediaries", "what the response's header names of proxies: Via, and headers that only one of them adds"
+        ),
         text("key", "Sec-WebSocket-Key", "RFC 6455 §11.3.1"),
         text("accept", "Sec-WebSocket-Accept", "RFC 6455 §11.3.3"),
         Column("accept_verdict", "u1", "the accept value, recomputed", source="RFC 6455 §4.2.2", values=ACCEPTS),

@@ -21,6 +21,7 @@ def told(name: str) -> dict[str, Any]:
             "connections": [
                 {
                     "key": connection.key, "state": connection.state, "verdict": connection.close.verdict,
+                    "cause": [connection.cause, connection.confidence, connection.close.incident],
                     "handshake": connection.handshake.record(),
                     "reported": [connection.close.reported_by_client, connection.close.reported_by_server],
                     "messages": [
@@ -35,6 +36,8 @@ def told(name: str) -> dict[str, Any]:
                 }
                 for connection in capture.connections
             ],
+            "encrypted": [capture.view("encrypted").record(row) for row in range(len(capture.table("encrypted")))],
+            "incidents": [capture.view("incidents").record(row) for row in range(len(capture.table("incidents")))],
             "exchanges": [exchange.record() for exchange in capture.exchanges],
             "notes": [note.record() for note in capture.notes],
             "problems": list(capture.problems),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from analyzer.analysis.frames import Framing
+from analyzer.analysis.unseen import unseen_ends
 from analyzer.streams.assembly import Assembly
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Table
@@ -22,8 +23,9 @@ def close_columns(tables: Mapping[str, Table], framing: Framing, assembly: Assem
                   number: Array) -> dict[str, Array]:  # fmt: skip
     """The columns of CLOSES, one item per handshake; `number` is -1 where no WebSocket was opened."""
     columns = _close_frames(tables, framing, client, number)
-    columns |= _tcp_ends(tables, stream, client)
-    lost = _lost(framing, number)
+    columns |= tcp_ends(tables, stream, client)
+    ends = unseen_ends(assembly)
+    lost = _lost(framing, number) | (ends[2 * stream] > 0) | (ends[2 * stream + 1] > 0)
     columns |= _reported(columns, lost)
     columns |= _idle(tables, framing, assembly, columns, stream, client, number)
     result = tables["handshakes"]["result"]
@@ -63,7 +65,7 @@ def _close_frames(tables: Mapping[str, Table], framing: Framing, client: Array, 
     }  # fmt: skip
 
 
-def _tcp_ends(tables: Mapping[str, Table], stream: Array, client: Array) -> dict[str, Array]:
+def tcp_ends(tables: Mapping[str, Table], stream: Array, client: Array) -> dict[str, Array]:
     """The first FIN or RST, and the first of the other side."""
     endings = tables["endings"]
     streams = len(tables["streams"])

@@ -10,12 +10,24 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.analysis.closes import close_columns
+from analyzer.analysis.causes import common_causes, incidents, judge
+from analyzer.analysis.closes import (
+    LOST,
+    NO_RESPONSE,
+    OPEN,
+    OTHER_PROTOCOL,
+    REFUSED_VERDICT,
+    close_columns,
+)
+from analyzer.analysis.encrypted import Encrypted, encrypted_columns
+from analyzer.analysis.evidence import websocket_facts
+from analyzer.analysis.facts import Facts
 from analyzer.analysis.frames import Framing
+from analyzer.analysis.unseen import unseen_octets
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Severity
 from dissectors.schemas import NO_TIME
-from dissectors.tables import Array, Table
+from dissectors.tables import Array, Strings, Table
 
 UNANSWERED, ACCEPTED, REFUSED, OTHER = 0, 1, 2, 3
 """Codes of `schemas.RESULTS`."""
@@ -23,22 +35,52 @@ PONG = 10
 
 
 def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
-             number_of: npt.NDArray[np.int64]) -> dict[str, Table]:  # fmt: skip
-    """CONNECTIONS and CLOSES, as they stand. `number_of`: the framing's number of the WebSocket session on a TCP
-    connection, -1 for none."""
-    made = {name: Table(tables[name].schema) for name in ("connections", "closes")}
+             number_of: npt.NDArray[np.int64], strings: Strings, encrypted: Encrypted) -> dict[str, Table]:  # fmt: skip
+    """CONNECTIONS, CLOSES and INCIDENTS, as they stand. `number_of`: the framing's number of the WebSocket session
+    on a TCP connection, -1 for none."""
+    made = {name: Table(tables[name].schema) for name in ("connections", "closes", "encrypted", "incidents")}
+    if len(tables["handshakes"]):
+        _sessions(made, tables, framing, assembly, number_of, strings)
+    if encrypted.hellos:
+        columns, found = encrypted_columns(tables, encrypted, assembly, len(made["incidents"]))
+        made["encrypted"].append(columns)
+        made["incidents"].append(found)
+    return made
+
+
+def _sessions(made: Mapping[str, Table], tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
+              number_of: npt.NDArray[np.int64], strings: Strings) -> None:  # fmt: skip
+    """The rows of WebSocket sessions."""
     shakes = tables["handshakes"]
-    if not len(shakes):
-        return made
     channel = shakes["channel"]
     stream = tables["channels"]["stream"][channel]
     client = shakes["direction"].astype(np.int64)
     accepted = shakes["result"] == ACCEPTED
     number = np.where(accepted, number_of[stream], -1)
     closes = close_columns(tables, framing, assembly, stream, client, number)
-    made["connections"].append(_columns(tables, framing, assembly, channel, stream, client, number, closes))
+    connections = _columns(tables, framing, assembly, channel, stream, client, number, closes)
+    facts = websocket_facts(tables, framing, assembly, strings, connections, closes, number)
+    made["incidents"].append(_causes(facts, connections, closes))
+    made["connections"].append(connections)
     made["closes"].append({name: closes[name] for name in made["closes"].schema.by_name})
-    return made
+
+
+def _causes(facts: Facts, connections: Mapping[str, Array], closes: dict[str, Array]) -> dict[str, Array]:
+    """Fill the columns of CLOSES about causes; returns INCIDENTS. Where octets are missing, or the capture ended before
+    the connection did, none is claimed."""
+    whole = (connections["client_unseen"] == 0) & (connections["server_unseen"] == 0)
+    eligible = whole & ~np.isin(closes["verdict"], (OPEN, NO_RESPONSE, OTHER_PROTOCOL, LOST))
+    found = incidents(
+        connections["server_address"], connections["server_port"], facts, connections["opened"],
+        eligible & (closes["verdict"] != REFUSED_VERDICT),
+    )  # fmt: skip
+    facts = Facts(facts.count, {**facts.columns, **{name: found[name] for name in GROUPED}}, facts.strings)
+    closes |= judge(facts, eligible)
+    closes["incident"] = found["of"]
+    return found | common_causes(found["of"], closes, len(found["kind"]))
+
+
+GROUPED = ("together", "same_idle")
 
 
 def _columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, channel: Array, stream: Array,
@@ -57,7 +99,8 @@ def _columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, 
         "round_trip": _round_trips(tables)[channel], "notes": _note_counts(tables)[channel],
     }  # fmt: skip
     waiting = np.array([len(pings) if pings else 0 for pings in folds.pings] or [0], np.int64)
-    unseen = assembly.segments.column("missing")
+    missing, unseen = assembly.segments.column("missing"), unseen_octets(assembly)
+    reach = assembly.segments.column("next")
     for name, side in sides.items():
         columns[f"{name}_address"] = np.where(side == 0, streams["address_0"][stream], streams["address_1"][stream])
         columns[f"{name}_port"] = np.where(side == 0, streams["port_0"][stream], streams["port_1"][stream])
@@ -74,6 +117,7 @@ def _columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, 
         columns[f"{name}_inflated"] = tally(folds.whole["inflated_octets"])
         columns[f"{name}_pings"] = tally(folds.whole["ping_count"])
         columns[f"{name}_unanswered"] = tally(waiting)
+        columns[f"{name}_seen"] = np.maximum(reach[2 * stream + side] - missing[2 * stream + side], 0)
         columns[f"{name}_unseen"] = unseen[2 * stream + side]
     return columns
 

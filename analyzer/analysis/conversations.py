@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.analysis.encrypted import Encrypted
 from analyzer.analysis.exchanges import Place, exchange_row, handshake_row
 from analyzer.analysis.frames import Framing
 from analyzer.analysis.observations import LAST, Observations
@@ -36,13 +37,16 @@ from dissectors.http.sniff import Claim, sniff
 from dissectors.http.upgrade import ACCEPTED, Handshake
 from dissectors.schemas import EXCHANGES, HANDSHAKES
 from dissectors.tables import Array, Strings, Table
+from dissectors.tls import HELLO_LIMIT, NOTHING, client_hello
 
-HTTP, WEBSOCKET, OPAQUE = 0, 1, 2
-"""Phases."""
+HTTP, WEBSOCKET, OPAQUE, ENCRYPTED = 0, 1, 2, 3
+"""Phases. From OPAQUE on, rows of packets and spans are let go."""
 DATA, GAP, END, RESET = 0, 1, 4, 5
 """Codes of `schemas.SPAN_KINDS`."""
 BY_REQUEST, BY_RESPONSE = 1, 2
 """Codes of `schemas.KNOWN_BY`."""
+TLS_RECORDS = (b"\x16\x03", b"\x17\x03")
+"""First octets of TLS: records of handshake, or of data where the capture began later (RFC 8446 §5.1)."""
 
 
 class Piece(NamedTuple):
@@ -108,6 +112,7 @@ class Conversations:
         self.wanted = np.zeros(512, np.int64)
         self.number = np.full(256, -1, np.int64)
         self.protocols: Counter[str] = Counter()
+        self.encrypted = Encrypted(strings, source)
         self.talks: dict[int, Talk] = {}
         self._openings = Openings()
         self._channels = Gathered(tables[CHANNELS.name], strings)
@@ -201,7 +206,7 @@ class Conversations:
         """Find out from its first octets whether a connection speaks HTTP, and which side is the client."""
         side = piece.slot & 1
         if piece.kind == DATA:
-            talk.head[side] += self._octets(piece, piece.offset, octets, position)[:4096]
+            talk.head[side] += self._octets(piece, piece.offset, octets, position)[:HELLO_LIMIT]
             claim = sniff(talk.head[side])
         elif piece.kind == GAP:
             claim = Claim.NO
@@ -220,6 +225,14 @@ class Conversations:
                 if talk.stream not in self._left:
                     here = position if earlier is piece else -1
                     self._feed(talk, talk.dialogue, earlier, octets, here)
+            return
+        if piece.kind == DATA and talk.head[side].startswith(TLS_RECORDS):
+            hello = client_hello(talk.head[side])
+            if not hello.complete and len(talk.seen) < self.limits.undecided_spans:
+                return
+            self.protocols["tls"] += 1
+            self.encrypted.add(talk.stream, side if hello is not NOTHING else -1, hello)
+            self._leave(talk, ENCRYPTED)
             return
         middle = self.tables["streams"].row(talk.stream)["opening"] == 0
         self.protocols[protocol_of(talk.head[side], middle)] += 1

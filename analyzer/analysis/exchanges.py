@@ -43,9 +43,9 @@ def handshake_row(exchange: Exchange, shake: Handshake, channel: int, row: int, 
     deflate = shake.deflate
     return (
         channel, exchange.direction, row, shake.result, shake.status, shake.refusal, shake.host, shake.target,
-        shake.origin, shake.user_agent, shake.server, shake.key, shake.accept, shake.accept_verdict, shake.version,
-        shake.protocol, shake.subprotocols, shake.subprotocol, shake.extensions_offered, shake.extensions,
-        deflate.agreed, deflate.client_takeover, deflate.server_takeover, deflate.client_window_bits,
-        deflate.server_window_bits, client_start if accepted else -1, server_start if accepted else -1,
-        first.packet, last.packet, first.time, last.time,
+        shake.origin, shake.user_agent, shake.server, shake.intermediaries, shake.key, shake.accept,
+        shake.accept_verdict, shake.version, shake.protocol, shake.subprotocols, shake.subprotocol,
+        shake.extensions_offered, shake.extensions, deflate.agreed, deflate.client_takeover, deflate.server_takeover,
+        deflate.client_window_bits, deflate.server_window_bits, client_start if accepted else -1,
+        server_start if accepted else -1, first.packet, last.packet, first.time, last.time,
     )  # fmt: skip

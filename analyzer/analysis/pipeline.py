@@ -12,11 +12,12 @@ from collections.abc import Callable
 import numpy as np
 
 from analyzer.analysis.connections import conclude
-from analyzer.analysis.conversations import OPAQUE, Conversations, Piece, Upgraded
+from analyzer.analysis.conversations import ENCRYPTED, OPAQUE, Conversations, Piece, Upgraded
 from analyzer.analysis.frames import Framing, Run
 from analyzer.analysis.observations import Observations
 from analyzer.analysis.remains import append_remains
 from analyzer.analysis.snapshot import Snapshot, Traffic
+from analyzer.analysis.unseen import unseen_octets
 from analyzer.capture.records import Records, Source
 from analyzer.limits import Limits
 from analyzer.packets.addresses import AddressBook
@@ -26,7 +27,7 @@ from analyzer.streams.assembly import Assembly, Delivered
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
 
-GAP, END = 1, 4
+DATA, GAP, END = 0, 1, 4
 """Codes of `schemas.SPAN_KINDS`."""
 LINK_TYPE = 8
 """The code of `schemas.KINDS`: a link type without a decoder."""
@@ -87,7 +88,7 @@ class Analysis:
         return self.snapshot(finished=True)
 
     def snapshot(self, finished: bool = False) -> Snapshot:
-        """Everything as it stands. CONNECTIONS and CLOSES, which say how things stand, are made anew for each."""
+        """Everything as it stands. CONNECTIONS, CLOSES and INCIDENTS say how things stand, and are made anew."""
         traffic = Traffic(
             packets=len(self.tables["packets"]),
             first_time=self.first_time,
@@ -96,12 +97,17 @@ class Analysis:
             links=dict(self.links),
             protocols=dict(self.conversations.protocols),
             cut_packets=self.cut_packets,
-            unseen=int(self.assembly.segments.column("missing").sum()),
+            seen=int((self.assembly.segments.column("next") - self.assembly.segments.column("missing")).sum()),
+            repeated=int(self.assembly.segments.column("repeated").sum()),
+            stray=int(self.assembly.segments.column("stray").sum()),
+            unseen=int(unseen_octets(self.assembly).sum()),
             let_go=self.let_go,
             notes_left_out=self.notes.left_out.total(),
         )
         tables = {name: table.freeze() for name, table in self.tables.items()}
-        tables |= conclude(tables, self.framing, self.assembly, self.conversations.number)
+        tables |= conclude(
+            tables, self.framing, self.assembly, self.conversations.number, self.strings, self.conversations.encrypted
+        )
         channels = self.framing.channels
         windows = tuple(
             (2 * channels[slot >> 1] + (slot & 1), row, window) for slot, row, window in self.framing.folds.windows
@@ -125,6 +131,9 @@ class Analysis:
         conversations = self.conversations
         streams = len(self.tables["streams"])
         upgraded = conversations.feed(spans, octets, streams)
+        if conversations.encrypted.hellos:
+            tls = conversations.phase[spans.slot >> 1] == ENCRYPTED
+            conversations.encrypted.feed(spans, tls & (spans.kind == DATA))
         number = conversations.number[spans.slot >> 1]
         ended = np.flatnonzero((number >= 0) & (spans.kind >= END))
         rows = np.flatnonzero((number >= 0) & (spans.kind <= GAP))
@@ -173,7 +182,7 @@ class Analysis:
             table = self.tables[name]
             for index in range(self._sealed[name], max(len(table.blocks) - unsealed, self._sealed[name])):
                 stream = table.blocks[index].columns["stream"]
-                keep = (stream >= 0) & (phase[np.maximum(stream, 0)] != OPAQUE)
+                keep = (stream >= 0) & (phase[np.maximum(stream, 0)] < OPAQUE)
                 if name == "packets":
                     self.let_go += len(keep) - int(np.count_nonzero(keep))
                 table.thin(index, keep)

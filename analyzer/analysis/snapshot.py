@@ -27,8 +27,14 @@ class Traffic:
     """TCP connections by what their first octets look like: http, tls, http2, ssh, websocket-middle, nothing, other."""
     cut_packets: int = 0
     """TCP packets whose data the capture cut off (snaplen)."""
+    seen: int = 0
+    """Octets of TCP streams that the capture holds, each once."""
     unseen: int = 0
     """Octets of TCP streams known to be missing."""
+    repeated: int = 0
+    """Octets of TCP streams that came again: retransmissions, and packets captured twice."""
+    stray: int = 0
+    """Octets so far from their stream that they cannot belong to it."""
     let_go: int = 0
     """Packets of no interest whose rows were left out."""
     notes_left_out: int = 0

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
+from analyzer.analysis.causes import SAME_IDLE
+from analyzer.analysis.closes import LOST, NO_RESPONSE, OPEN
+from analyzer.analysis.patterns import BY_NUMBER, CAPTURE_ENDED, PACKETS_LOST, PATTERNS
 from analyzer.analysis.snapshot import Snapshot
+from analyzer.schemas import CONFIDENCES
+from dissectors.notes import MEANINGS, Layer, Note, Severity
 from dissectors.schemas import NO_TIME
 from dissectors.websocket.opcodes import close_code_name
 
@@ -28,6 +35,27 @@ class Telling:
 
     sentence: str
     evidence: tuple[Evidence, ...]
+    cause: str = ""
+    """The likely cause in words; empty where none is claimed."""
+    confidence: str = "none"
+    """high, medium or low, which is a guess; none where no cause is claimed."""
+    alternatives: tuple[str, ...] = ()
+    tries: tuple[str, ...] = ()
+    """What to try."""
+    unclaimed: str = ""
+    """Why no cause is claimed."""
+    incident: str = ""
+    """What it shares with other connections, in words."""
+
+    @property
+    def likely(self) -> str:
+        """The cause with its confidence, in one line; a guess says that it is one."""
+        if not self.cause:
+            return self.unclaimed
+        return f"{self.cause} ({CONFIDENCE_WORDS[self.confidence]})"
+
+
+CONFIDENCE_WORDS = {"high": "confidence high", "medium": "confidence medium", "low": "a guess: confidence low"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +106,53 @@ def tell(snapshot: Snapshot, row: int) -> Telling:
     """The verdict on connection `row`."""
     connection = snapshot["connections"].row(row)
     case = Case(snapshot, connection, snapshot["closes"].row(row), snapshot["handshakes"].row(connection["handshake"]))
-    return Telling(SENTENCES[case.close["verdict"]](case), tuple(_evidence(case)))
+    found = causes_of(int(case.close["cause"]), int(case.close["confidence"]), int(case.close["patterns"]))
+    incident = case.close["incident"]
+    return Telling(
+        SENTENCES[case.close["verdict"]](case), tuple(_evidence(case)), *found, unclaimed=_unclaimed(case),
+        incident=incident_sentence(snapshot, incident) if incident >= 0 else "",
+    )  # fmt: skip
+
+
+def causes_of(cause: int, confidence: int, patterns: int) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
+    """Cause, confidence, alternatives and what to try, of the numbers in a row."""
+    if not cause:
+        return "", "none", (), ()
+    likely = BY_NUMBER[cause]
+    others = [pattern.cause for pattern in PATTERNS if patterns >> pattern.number & 1 and pattern is not likely]
+    return likely.cause, CONFIDENCES[confidence], (*likely.alternatives, *others), likely.tries
+
+
+def _unclaimed(case: Case) -> str:
+    """Why no cause is claimed, where none is."""
+    if case.close["cause"]:
+        return ""
+    if case.close["verdict"] in (OPEN, NO_RESPONSE) and not case.close["end"]:
+        return CAPTURE_ENDED
+    if case.close["verdict"] == LOST or case.connection["client_unseen"] or case.connection["server_unseen"]:
+        return PACKETS_LOST
+    return "no cause but what was said: it matches no known pattern"
+
+
+def incident_sentence(snapshot: Snapshot, row: int) -> str:
+    """`41 connections of 10.0.0.5:8080 ended within 0.3 s`, and what that looks like."""
+    cells = snapshot["incidents"].row(row)
+    address = snapshot.address(cells["server_address"])
+    server = f"[{address}]:{cells['server_port']}" if ":" in address else f"{address}:{cells['server_port']}"
+    if cells["kind"] == SAME_IDLE:
+        spread = f", within {duration(cells['spread'])}" if cells["spread"] else ""
+        silence = f"the same silence of {duration(cells['idle'])}{spread}"
+        told = f"{cells['count']} connections of {server} ended after {silence}"
+    else:
+        took = duration(cells["last_time"] - cells["first_time"])
+        told = f"{cells['count']} connections of {server} ended within {took}, of {cells['stood']} that stood"
+    how = f"Close {cells['code']}" if cells["code"] >= 0 else ""
+    if not how and cells["end"]:
+        how = f"{SIDES[cells['ended_by']]} {TCP_ENDS[cells['end']]}"
+    told += f" ({how})" if how else ""
+    if not cells["cause"]:
+        return told
+    return f"{told}: {BY_NUMBER[cells['cause']].cause} ({CONFIDENCE_WORDS[CONFIDENCES[cells['confidence']]]})"
 
 
 def code_phrase(case: Case, code: int, reason: int) -> str:
@@ -174,6 +248,7 @@ def _evidence(case: Case) -> list[Evidence]:
     if close["other_end"]:
         other = SIDES[1 - close["end_by"]]
         found.append(Evidence(f"{other} {TCP_ENDS[close['other_end']]}", close["other_end_packet"]))
+    found += _offence(case)
     for side in SIDES:
         pings = case.connection[f"{side}_unanswered"]
         if pings:
@@ -182,3 +257,60 @@ def _evidence(case: Case) -> list[Evidence]:
         if unseen:
             found.append(Evidence(f"{unseen} octets from the {side} are not in the capture"))
     return found
+
+
+def _offence(case: Case) -> list[Evidence]:
+    """What the cause is about: the frame that broke the protocol, the message that was too big, the Ping unanswered."""
+    pointer = POINTERS.get(int(case.close["cause"]))
+    return pointer(case) if pointer else []
+
+
+def _broken(case: Case) -> list[Evidence]:
+    notes = case.snapshot["notes"]
+    mine = notes["channel"] == case.connection["channel"]
+    bad = np.flatnonzero(
+        mine & (notes["severity"] == Severity.MUST) & np.isin(notes["layer"], (Layer.FRAME, Layer.MESSAGE))
+    )
+    if not len(bad):
+        return []
+    note = notes.row(int(notes.rows()[bad[0]]))
+    frames = case.snapshot["frames"]
+    at = np.flatnonzero(
+        (frames["channel"] == note["channel"]) & (frames["direction"] == note["direction"])
+        & (frames["offset"] <= note["offset"])
+    )  # fmt: skip
+    frame = int(frames.rows()[at[-1]]) if len(at) else -1
+    meaning = MEANINGS[Note(note["code"])]
+    return [Evidence(f"before it: {meaning.sentence} ({meaning.source})", note["packet"], frame)]
+
+
+def _largest(case: Case) -> list[Evidence]:
+    frames, sender = case.snapshot["frames"], 1 - case.close["close_by"]
+    direction = case.connection["client_direction"] ^ sender
+    mine = np.flatnonzero((frames["channel"] == case.connection["channel"]) & (frames["direction"] == direction)
+                          & (frames["opcode"] < 8))  # fmt: skip
+    if not len(mine):
+        return []
+    row = int(frames.rows()[mine[-1]])
+    cells = frames.row(row)
+    text = f"the {SIDES[sender]}'s last frame carries {cells['payload_length']} octets on the wire"
+    return [Evidence(text, cells["first_packet"], row)]
+
+
+def _ping(case: Case) -> list[Evidence]:
+    messages, frames = case.snapshot["messages"], case.snapshot["frames"]
+    mine = np.flatnonzero((messages["channel"] == case.connection["channel"]) & (messages["opcode"] == PING))
+    answered = messages["answers"][np.flatnonzero(messages["opcode"] == PONG)]
+    rows = messages.rows()[mine]
+    rows = rows[~np.isin(rows, answered)]
+    if not len(rows):
+        return []
+    message = messages.row(int(rows[0]))
+    frame = message["last_frame"]
+    packet = frames.row(frame)["last_packet"] if frame >= 0 else -1
+    return [Evidence(f"a Ping that was not answered{case.elapsed(message['time'])}", packet, frame)]
+
+
+PING, PONG = 9, 10
+POINTERS: dict[int, Callable[[Case], list[Evidence]]] = {27: _broken, 26: _largest, 17: _ping, 18: _ping}
+"""By number of the cause."""

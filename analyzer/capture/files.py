@@ -14,7 +14,7 @@ import numpy as np
 from analyzer.capture.merging import merge
 from analyzer.capture.pcap import MAGICS, Found, PcapReader
 from analyzer.capture.pcapng import MAGIC, PcapngReader
-from analyzer.capture.records import Comment, Records, Source
+from analyzer.capture.records import Comment, InterfaceStatistics, Records, Source
 from analyzer.capture.supply import COMPRESSIONS, Expanded, PlainFile, Supply, plain_pieces
 from analyzer.errors import CaptureError
 
@@ -45,6 +45,10 @@ class Reader(Protocol):
     comments: list[Comment]
     dropped: int | None
 
+    @property
+    def statistics(self) -> tuple[InterfaceStatistics, ...]:
+        """What the file says of its interfaces."""
+
     def take(self, octets: memoryview, at: int, stop: int, packets: int) -> Found:
         """Records that are whole in `octets[at:stop]`."""
 
@@ -70,6 +74,11 @@ class CaptureFile:
     def dropped(self) -> int | None:
         """Packets that the file itself reports as dropped."""
         return self.reader.dropped
+
+    @property
+    def statistics(self) -> tuple[InterfaceStatistics, ...]:
+        """What the file itself says of its interfaces."""
+        return self.reader.statistics
 
     @property
     def size(self) -> int:
@@ -166,6 +175,11 @@ class CaptureFiles:
         """Packets that the files report as dropped."""
         known = [file.dropped for file in self.files if file.dropped is not None]
         return sum(known) if known else None
+
+    @property
+    def statistics(self) -> tuple[InterfaceStatistics, ...]:
+        """What the files say of their interfaces."""
+        return tuple(item for file in self.files for item in file.statistics)
 
     def position(self) -> int:
         """Octets read of all inputs."""

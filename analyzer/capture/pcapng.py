@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from analyzer.capture.pcap import Found
-from analyzer.capture.records import Comment
+from analyzer.capture.records import Comment, InterfaceStatistics
 from analyzer.capture.walk import BLOCK_LIMIT, RecordRows, columns, walk_pcapng
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array
@@ -22,7 +22,9 @@ MAGIC = b"\x0a\x0d\x0d\x0a"
 INTERFACE, STATISTICS = 1, 5
 """Block types that are read here; others are passed over."""
 PACKET_BLOCKS = (2, 3, 6)
-COMMENT, RESOLUTION, OFFSET, INTERFACE_DROPS, SYSTEM_DROPS = 1, 9, 14, 5, 7
+COMMENT, NAME, RESOLUTION, OFFSET = 1, 2, 9, 14
+RECEIVED, INTERFACE_DROPS, ACCEPTED, SYSTEM_DROPS, DELIVERED = 4, 5, 6, 7, 8
+"""Options of an interface statistics block (draft-ietf-opsawg-pcapng §4.6)."""
 NO_LINK = -1
 
 
@@ -67,7 +69,8 @@ class PcapngReader:
         self.interfaces: list[Interface] = []
         self.comments: list[Comment] = []
         self.dropped: int | None = None
-        self._drops: dict[tuple[int, int], int] = {}
+        self._names: list[str] = []
+        self._statistics: dict[tuple[int, int], InterfaceStatistics] = {}
         self._sections = 0
 
     def take(self, octets: memoryview, at: int, stop: int, packets: int) -> Found:
@@ -115,6 +118,7 @@ class PcapngReader:
         if block[:4] == MAGIC:
             self.order = "big" if block[8:12] == b"\x1a\x2b\x3c\x4d" else "little"
             self.interfaces = []
+            self._names = []
             self._sections += 1
             self._keep_comments(block, 24)
             return
@@ -122,28 +126,44 @@ class PcapngReader:
         if kind == INTERFACE and len(block) >= 20:
             self._interface(block)
         elif kind == STATISTICS and len(block) >= 24:
-            interface = int.from_bytes(block[8:12], self.order)
-            counts = [
-                int.from_bytes(value, self.order)
-                for code, value in self._options(block, 20)
-                if code in (INTERFACE_DROPS, SYSTEM_DROPS)
-            ]
-            if counts:
-                # cumulative: the last block of an interface says it all
-                self._drops[self._sections, interface] = sum(counts)
-                self.dropped = sum(self._drops.values())
+            self._count(block)
+
+    @property
+    def statistics(self) -> tuple[InterfaceStatistics, ...]:
+        """What the file says of its interfaces, in the order in which it first does."""
+        return tuple(self._statistics.values())
+
+    def _count(self, block: bytes) -> None:
+        interface = int.from_bytes(block[8:12], self.order)
+        counts = {
+            code: int.from_bytes(value, self.order)
+            for code, value in self._options(block, 20)
+            if RECEIVED <= code <= DELIVERED and len(value) == 8
+        }
+        if not counts:
+            return
+        name = self._names[interface] if interface < len(self._names) else ""
+        # cumulative: the last block of an interface says it all
+        self._statistics[self._sections, interface] = InterfaceStatistics(
+            interface, name, *(counts.get(code) for code in range(RECEIVED, DELIVERED + 1))
+        )
+        known = [item.dropped for item in self._statistics.values() if item.dropped is not None]
+        self.dropped = sum(known) if known else None
 
     def _interface(self, block: bytes) -> None:
-        resolution, offset = 6, 0
+        resolution, offset, name = 6, 0, ""
         for code, value in self._options(block, 16):
             if code == RESOLUTION and value:
                 resolution = value[0]
+            elif code == NAME:
+                name = value.decode("utf-8", "replace")
             elif code == OFFSET and len(value) == 8:
                 offset = int.from_bytes(value, self.order, signed=True)
         link = int.from_bytes(block[8:10], self.order)
         snaplen = int.from_bytes(block[12:16], self.order)
         # an offset beyond the range of 64-bit ns is nonsense, and must not overflow
         self.interfaces.append(Interface(link, snaplen, resolution, offset if abs(offset) < 2**33 else 0))
+        self._names.append(name)
         self._keep_comments(block, 16)
 
     def _options(self, block: bytes, at: int) -> Iterator[tuple[int, bytes]]:

@@ -42,6 +42,31 @@ class Comment:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class InterfaceStatistics:
+    """What a capture file says of one of its interfaces; None where it does not say."""
+
+    interface: int
+    """Its number in its section."""
+    name: str
+    received: int | None
+    """Packets that the interface received (isb_ifrecv)."""
+    dropped_by_interface: int | None
+    """Of them, dropped for want of room (isb_ifdrop)."""
+    accepted: int | None
+    """Accepted by the capture filter (isb_filteraccept)."""
+    dropped_by_system: int | None
+    """Dropped by the operating system (isb_osdrop)."""
+    delivered: int | None
+    """Delivered to the program that captured (isb_usrdeliv)."""
+
+    @property
+    def dropped(self) -> int | None:
+        """Packets dropped anywhere, as far as it says."""
+        known = [count for count in (self.dropped_by_interface, self.dropped_by_system) if count is not None]
+        return sum(known) if known else None
+
+
 class Source(Protocol):
     """An open capture: one file, or several read as one."""
 
@@ -64,6 +89,10 @@ class Source(Protocol):
     @property
     def dropped(self) -> int | None:
         """Packets that the capture file itself reports as dropped, if it reports any figure."""
+
+    @property
+    def statistics(self) -> tuple[InterfaceStatistics, ...]:
+        """What the capture file itself says of its interfaces."""
 
     def chunks(self, size: int) -> Iterator[Records]:
         """Records in the order of the capture, about `size` octets at a time. Never raises on octets."""

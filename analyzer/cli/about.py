@@ -48,6 +48,21 @@ def samples(_: object = None) -> str:
     return "\n".join([*lines, "", "open one anywhere: framescope summary sample:tour", ""])
 
 
+def patterns(_: object = None) -> str:
+    """The patterns behind likely causes, as a table in Markdown."""
+    from analyzer.analysis.patterns import PATTERNS
+
+    lines = ["| cause | what is seen | likely cause | confidence | or | what to try | source |", "|" + "---|" * 7]
+    for pattern in PATTERNS:
+        sure = pattern.confidence.name.lower()
+        if pattern.surer is not None:
+            sure += f", more where {pattern.surer.words}"
+        cells = (f"`{pattern.name}`", pattern.when.words, pattern.cause, sure, "; ".join(pattern.alternatives),
+                 "; ".join(pattern.tries), pattern.source)  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
 def filters(_: object = None) -> str:
     """The filter language, and the fields of each table."""
     from analyzer.query.fields import ALIASES

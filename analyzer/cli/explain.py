@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.analysis.verdicts import SIDES, duration, tell
+from analyzer.analysis.verdicts import Telling as Verdict
 from analyzer.cli.listing import Manner, endpoint, payload_writer
 from analyzer.cli.page import Page
 from analyzer.cli.summary import _crossed, compression
@@ -73,14 +74,34 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
     for item in telling.evidence:
         told.item(f"{f'packet {item.packet + 1}: ' if item.packet >= 0 else ''}{manner.text(item.text)}")
     _reported(view, row, told)
+    _cause(telling, told, manner)
     _opening(view, record, shake, told, manner)
     if shake["result"] == 1:
         told.part("Crossed")
         told.item(_crossed(record))
         told.block(_traffic(view, record, manner))
     _notes(view, record, told, manner)
+    told.part("Seen")
+    for side in SIDES:
+        unseen = record[f"{side}_unseen"]
+        lacking = f", {unseen} octets of it are not in the capture" if unseen else ", nothing of it known to be missing"
+        told.item(f"{size(record[f'{side}_seen'])} from the {side}{lacking}")
     told.part("Elsewhere")
     told.item(f"Wireshark: tcp.stream == {record['stream']}" + (" && websocket" if shake["result"] == 1 else ""))
+
+
+def _cause(telling: Verdict, told: Telling, manner: Manner) -> None:
+    """The likely cause, how sure it is, what else it may be, and what to try."""
+    told.part("Likely cause")
+    told.item(manner.text(telling.likely))
+    if telling.incident:
+        told.item(manner.text(telling.incident))
+    for other in telling.alternatives:
+        told.item(manner.text(f"or: {other}"))
+    if telling.tries:
+        told.part("What to try")
+    for attempt in telling.tries:
+        told.item(manner.text(attempt))
 
 
 def _reported(view: View, row: int, told: Telling) -> None:

@@ -44,8 +44,10 @@ VERBS: dict[str, str] = {
     "frames": "WebSocket frames",
     "messages": "WebSocket messages: fragments folded, inflated",
     "notes": "observations: violations of the standards, oddities, damage",
+    "encrypted": "TLS connections that cannot be read, and how they ended",
+    "incidents": "what happened to several connections at once",
     "samples": "the bundled captures",
     "filters": "the filter language and all its fields",
     "schema": "the JSON Schema of a table's JSON Lines",
 }
-TABLES = ("connections", "exchanges", "handshakes", "frames", "messages", "notes")
+TABLES = ("connections", "exchanges", "handshakes", "frames", "messages", "notes", "encrypted", "incidents")

@@ -9,7 +9,7 @@ from datetime import tzinfo
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.analysis.verdicts import duration, tell
+from analyzer.analysis.verdicts import duration, incident_sentence, tell
 from analyzer.cli.page import Page
 from analyzer.escape import cut, preview, printable
 from analyzer.times import clock, size
@@ -84,6 +84,20 @@ def endpoint(address: str | None, port: int | None) -> str:
     if address is None:
         return "-"
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _side(side: str) -> Cells:
+    """An end by columns of the table's own."""
+
+    def cells(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
+        addresses, ports = view.values(f"{side}_address", places), view.values(f"{side}_port", places)
+        return [endpoint(address, port) for address, port in zip(addresses, ports, strict=True)]
+
+    return cells
+
+
+def _incident(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
+    return [incident_sentence(view.snapshot, row) for row in view.rows[places].tolist()]
 
 
 def _frame_bits(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
@@ -170,6 +184,17 @@ LISTINGS: dict[str, tuple[tuple[str, Cells], ...]] = {
         ("connection", _plain("connection")), ("time", _time("time")), ("packet", _plain("packet")),
         ("severity", _plain("severity")), ("code", _plain("code")), ("way", _arrow), ("octets", _offset),
         ("what", _note),
+    ),
+    "encrypted": (
+        ("connection", _plain("connection")), ("opened", _time("first_time")),
+        ("client", _side("client")), ("server", _side("server")), ("server name", _plain("server_name")),
+        ("offers", _plain("protocols")), ("sent", _size("client_seen")), ("received", _size("server_seen")),
+        ("cause", _plain("cause")), ("confidence", _plain("confidence")), ("verdict", _plain("sentence")),
+    ),
+    "incidents": (
+        ("from", _time("first_time")), ("to", _time("last_time")), ("kind", _plain("kind")),
+        ("server", _side("server")),
+        ("connections", _plain("count")), ("cause", _plain("cause")), ("what", _incident),
     ),
 }  # fmt: skip
 """The columns of each table's lines; the last one takes what is left of the line."""

@@ -59,9 +59,20 @@ def _capture_options(sub: argparse.ArgumentParser, verb: str) -> None:
     shown.add_argument("-o", "--output", metavar="FILE", help="write there, not to standard output")
     shown.add_argument("-q", "--quiet", action="store_true", help="no progress, no warnings")
     if verb == "explain":
+        sub.add_argument("--patterns", action=_Patterns, nargs=0, help="list the patterns behind causes, and stop")
         shown.add_argument("--md", action="store_true", help="Markdown, for a ticket")
     sub.add_argument("--fail-on", choices=("odd", "should", "must"), metavar="SEVERITY",
                      help="exit with 1 where a note (of the rows chosen) is this bad: odd, should or must")  # fmt: skip
+
+
+class _Patterns(argparse.Action):
+    """Lists the patterns; no capture is needed."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
+        from analyzer.cli.about import patterns
+
+        sys.stdout.write(patterns())
+        parser.exit()
 
 
 def _natural(text: str) -> int:

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.absence import reasons
+from analyzer.analysis.completeness import BLIND, completeness
+from analyzer.analysis.encrypted_verdicts import tell_encrypted
 from analyzer.analysis.snapshot import Snapshot
-from analyzer.analysis.verdicts import SIDES, duration, tell
+from analyzer.analysis.verdicts import CONFIDENCE_WORDS, SIDES, duration, incident_sentence, tell
 from analyzer.cli.listing import Manner, endpoint
 from analyzer.cli.page import Page
 from analyzer.escape import printable
@@ -26,6 +28,7 @@ COLOURS = {"closed": "good", "died": "bad", "refused": "bad"}
 MANY = 40
 """Connections that are told one by one unless `--limit` says otherwise."""
 SOME_EXCHANGES = 12
+SOME_INCIDENTS = 8
 LABEL = 11
 
 
@@ -38,6 +41,7 @@ def write(snapshot: Snapshot, view: View, places: npt.NDArray[np.int64], page: P
         whole = not len(view)
         for line in reasons(snapshot) if whole else ["no connection matches"]:
             _wrapped(page, line, 0)
+    _incidents(snapshot, page)
     bound = len(places) if limit == 0 else (limit or MANY)
     if len(places) > bound:
         _totals(view, places, page)
@@ -49,6 +53,7 @@ def write(snapshot: Snapshot, view: View, places: npt.NDArray[np.int64], page: P
         page.line(
             f"… {len(places) - bound:,} more connections: --limit 0 tells all, --filter chooses".replace(",", " ")
         )
+    _encrypted(snapshot, page, manner)
     _exchanges(snapshot, page, manner)
     _notes(snapshot, page)
 
@@ -67,14 +72,40 @@ def _header(snapshot: Snapshot, page: Page, manner: Manner) -> None:
     inside += [f"{number} {name}" for name, number in traffic.protocols.items() if name != "http"]
     inside += [f"{number} {kind} packets" for kind, number in traffic.kinds.items() if kind != "tcp"]
     _wrapped(page, ", ".join(inside), 0)
-    missing = [f"{size(traffic.unseen)} of TCP data missing"] if traffic.unseen else []
-    missing += [f"{traffic.cut_packets} packets cut short by the capture"] if traffic.cut_packets else []
-    missing += [f"{snapshot.source.dropped} packets dropped while capturing"] if snapshot.source.dropped else []
-    if missing:
-        _wrapped(page, page.style("not complete: ", "bad") + ", ".join(missing), 0)
+    _complete(snapshot, page, manner)
     for comment in snapshot.comments[:5]:
         where = f"packet {comment.packet + 1}" if comment.packet >= 0 else "capture"
         _wrapped(page, f"comment on {where}: {manner.text(comment.text)}", 0)
+
+
+def _complete(snapshot: Snapshot, page: Page, manner: Manner) -> None:
+    """What was seen, and what was not."""
+    found = completeness(snapshot)
+    lacking = [f"{size(found.octets_missing)} of TCP data missing"] if found.octets_missing else []
+    lacking += [f"{count(found.packets_cut, 'packet')} cut short by the capture"] if found.packets_cut else []
+    if found.dropped:
+        named = [f"{item.dropped} at {manner.text(item.name or str(item.interface))}"
+                 for item in found.interfaces if item.dropped]  # fmt: skip
+        where = f" ({', '.join(named)})" if named else ""
+        lacking.append(f"{count(found.dropped, 'packet')} dropped while capturing, as the file itself reports{where}")
+    lacking += [f"{count(number, 'packet')} not read: {why}" for why, number in found.ignored.items() if why in BLIND]
+    if lacking:
+        _wrapped(page, page.style("not complete: ", "bad") + ", ".join(lacking), 0)
+    elif found.packets:
+        drops = "" if found.dropped is None else ", and no packet dropped as the file itself reports"
+        _wrapped(page, f"complete: {size(found.octets_seen)} of TCP data, none known to be missing{drops}", 0)
+
+
+def _incidents(snapshot: Snapshot, page: Page) -> None:
+    """What happened to several connections at once, told once: the largest first."""
+    counts = snapshot["incidents"]["count"]
+    for index, row in enumerate(np.argsort(-counts, kind="stable")[:SOME_INCIDENTS].tolist()):
+        if not index:
+            page.line()
+            page.line(page.style("together", "bold"))
+        _wrapped(page, f"  {incident_sentence(snapshot, row)}", 4)
+    if len(counts) > SOME_INCIDENTS:
+        page.line(f"  … {len(counts) - SOME_INCIDENTS} more")
 
 
 def _totals(view: View, places: npt.NDArray[np.int64], page: Page) -> None:
@@ -112,6 +143,8 @@ def _story(view: View, row: int, record: dict[str, int], shake: dict[str, int],
         yield "crossed", _crossed(record)
     telling = tell(view.snapshot, row)
     yield "verdict", manner.text(telling.sentence)
+    if telling.likely:
+        yield "cause", manner.text(telling.likely)
     shown = [item for item in telling.evidence if item.packet >= 0]
     for index, item in enumerate(shown):
         yield "" if index else "evidence", f"packet {item.packet + 1}: {manner.text(item.text)}"
@@ -162,6 +195,28 @@ def _crossed(record: dict[str, int]) -> str:
         parts.append(f"{count(pings, 'ping')}{trip}{f', {missed} not answered' if missed else ''}")
     lasted = record["last_time"] - record["first_time"]
     return "; ".join(parts) + f"; in {duration(max(lasted, 0))}"
+
+
+def _encrypted(snapshot: Snapshot, page: Page, manner: Manner) -> None:
+    """TLS connections that cannot be read, in brief."""
+    view = View(snapshot, "encrypted")
+    if not len(view):
+        return
+    page.line()
+    page.line(page.style("encrypted", "bold"))
+    places = np.arange(min(len(view), SOME_EXCHANGES))
+    names = ("connection", "client_address", "client_port", "server_address", "server_port", "server_name", "protocols")
+    for place, values in enumerate(zip(*(view.values(name, places) for name in names), strict=True)):
+        key, *ends, server_name, protocols = values
+        told = tell_encrypted(snapshot, int(view.rows[place]))
+        offered = f" offering {manner.text(protocols)}" if protocols else ""
+        name = manner.text(server_name or "no server name")
+        _wrapped(page, f"  {key}  {endpoint(*ends[:2])} → {endpoint(*ends[2:])}  {name}{offered}", 4)
+        cause = f"; {told.cause} ({CONFIDENCE_WORDS[told.confidence]})" if told.cause else ""
+        cause = "; together with others, see above" if told.incident else cause
+        _wrapped(page, f"    {told.sentence}{cause}", 6)
+    if len(view) > len(places):
+        page.line(f"  … {len(view) - len(places)} more: framescope encrypted FILE")
 
 
 def _exchanges(snapshot: Snapshot, page: Page, manner: Manner) -> None:

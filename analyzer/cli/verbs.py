@@ -49,9 +49,13 @@ def run(options: argparse.Namespace) -> int:
 
 def choose(view: View, options: argparse.Namespace, zone: tzinfo) -> npt.NDArray[np.int64]:
     """The places of the rows that the options choose."""
-    start = {"exchanges": "request_time", "handshakes": "first_time", "connections": "first_time"}.get(
-        view.name, "time"
-    )
+    start = {
+        "exchanges": "request_time",
+        "handshakes": "first_time",
+        "connections": "first_time",
+        "encrypted": "first_time",
+        "incidents": "first_time",
+    }.get(view.name, "time")
     terms = []
     if options.connection:
         _known(view, options.connection)
@@ -162,7 +166,7 @@ def _worst(snapshot: Snapshot, view: View, places: npt.NDArray[np.int64]) -> int
     severity = notes["severity"]
     if view.name == "notes":
         severity = severity[places]
-    elif len(places) < len(view):
+    elif len(places) < len(view) and "channel" in view.table.schema.by_name:
         channels = np.unique(view.table["channel"][places])
         severity = severity[np.isin(notes["channel"], channels)]
     return int(severity.max(initial=0))

@@ -153,6 +153,10 @@ class Segments:
             "data_time": self.data_time,
             "quiet_since": self.quiet_since,
             "next": self.next,
+            "base": self.base,
+            "acked": self.acked,
+            "fin": self.fin,
+            "settled": self.settled,
             "last_packet": self.last_packet,
             "last_time": self.last_time,
         }[name]

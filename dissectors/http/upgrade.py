@@ -37,6 +37,7 @@ class Handshake(NamedTuple):
     origin: str
     user_agent: str
     server: str
+    intermediaries: str
     key: str
     accept: str
     accept_verdict: int
@@ -100,12 +101,28 @@ def handshake_of(offer: Offer, answer: Head | None, content: bytes) -> tuple[Han
     version = head.get("sec-websocket-version")
     handshake = Handshake(
         result, status, refusal, head.get("host"), head.second, head.get("origin"), head.get("user-agent"),
-        answer.get("server") if answer else "", key, accept, verdict,
+        answer.get("server") if answer else "", _intermediaries(answer) if answer else "", key, accept, verdict,
         int(version) if version.isascii() and version.isdigit() and len(version) < 5 else -1, protocol,
         head.get("sec-websocket-protocol"), subprotocol, head.get("sec-websocket-extensions"), extensions, deflate,
         defined,
     )  # fmt: skip
     return handshake, findings
+
+
+MARKS = frozenset(
+    ("cf-ray", "x-amz-cf-id", "x-azure-ref", "x-amzn-requestid", "x-amz-apigw-id", "x-envoy-upstream-service-time",
+     "x-served-by", "fly-request-id", "x-kong-proxy-latency")
+)  # fmt: skip
+"""Response headers that a proxy adds, and so names itself: Cloudflare, CloudFront, Front Door, API Gateway, Envoy,
+Fastly, Fly.io, Kong."""
+
+
+def _intermediaries(answer: Head) -> str:
+    """What a response says of the proxies that it passed (RFC 9110 §7.6.3)."""
+    marks = MARKS.intersection(answer.headers)
+    if "via" not in answer.headers and not marks:
+        return ""
+    return "; ".join(part for part in (answer.get("via"), *sorted(marks)) if part)
 
 
 def _request_findings(head: Head) -> list[Finding]:

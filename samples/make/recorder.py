@@ -29,6 +29,8 @@ def recording(path: Path, ports: tuple[int, ...], comment: str, snaplen: int = 6
             "--nano",
             "--immediate-mode",
             "-U",
+            "-B",
+            "65536",
             "-Z",
             "root",
             "-s",
@@ -47,7 +49,9 @@ def recording(path: Path, ports: tuple[int, ...], comment: str, snaplen: int = 6
         finally:
             time.sleep(SETTLE)
             recorder.terminate()
+            told = recorder.stderr.read()
             recorder.wait()
+        assert b"\n0 packets dropped by kernel" in told, f"packets were lost: record again: {told!r}"
         path.write_bytes(as_pcapng(raw.read_bytes(), comment))
 
 
@@ -89,9 +93,10 @@ def process(*command: str, **environment: str) -> Iterator[subprocess.Popen[byte
 
 
 @contextmanager
-def nginx(port: int, backend: int, timeout: str) -> Iterator[None]:
-    """nginx as a WebSocket proxy, with an idle timeout."""
+def nginx(port: int, backend: int, timeout: str, tls: tuple[str, str] | None = None) -> Iterator[None]:
+    """nginx as a WebSocket proxy, with an idle timeout; `tls` are its certificate and key."""
     with tempfile.TemporaryDirectory() as folder:
+        secure = f"ssl; ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]}" if tls else ""
         config = Path(folder) / "nginx.conf"
         config.write_text(
             f"""daemon off; pid {folder}/pid; error_log stderr; worker_processes 1;
@@ -100,7 +105,7 @@ http {{
   access_log off; client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
   server {{
-    listen 127.0.0.1:{port};
+    listen 127.0.0.1:{port} {secure};
     location / {{
       proxy_pass http://127.0.0.1:{backend};
       proxy_http_version 1.1;

@@ -21,6 +21,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from samples.make import endings
 from samples.make.peers import fragments, masked, raw, serve_app, upgrade
 from samples.make.recorder import nginx, process
 
@@ -357,6 +358,12 @@ SCENARIOS: dict[str, Scenario] = {
     "tls": Scenario(tls, (8200,), "wss without keys"),
     "node-ws": Scenario(node_ws, (8210,), "node ws: no context takeover, terminate, message too big"),
     "socketio": Scenario(socketio, (8220,), "Socket.IO: polling first, then an upgrade"),
+    "haproxy-idle": Scenario(endings.haproxy_idle, (8240, 8241), "HAProxy's tunnel timeout, both legs"),
+    "restart": Scenario(endings.restart, (8250, 8251), "a server of twelve clients stopped, and one killed"),
+    "slow-consumer": Scenario(endings.slow_consumer, (8260,), "a client that does not read, given up by its server"),
+    "socketio-timeout": Scenario(endings.socketio_timeout, (8270,), "Socket.IO pings that nobody answers"),
+    "closings": Scenario(endings.closings, (8280,), "a handler that raises, a token that expired, a Close ignored"),
+    "tls-endings": Scenario(endings.tls_endings, (8290, 8291), "wss: many killed, one idle, one not trusted"),
     "chromium-chat": Scenario(chromium, (8230,), "a page in Chromium: close from JavaScript, and by navigation"),
 }
 """By name; the name is the file's."""

@@ -284,3 +284,57 @@ def test_a_summary_imports_no_parser_and_no_dpkt() -> None:
     code = f"import sys; from analyzer.cli.main import main; main(['{TOUR}']); print([m for m in ('lark','rich','dpkt','scapy','zstandard','textual') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
     assert out.splitlines()[-1] == "[]"
+
+
+def test_causes_are_explained_with_what_else_and_what_to_try(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("explain", "--md", "--connection", "c132", "sample:haproxy-idle") == ExitStatus.OK
+    out = capsys.readouterr().out
+    assert "### Likely cause" in out
+    assert "HAProxy's timeout tunnel" in out
+    assert "(confidence medium)" in out
+    assert "- or: another proxy" in out
+    assert "### What to try\n\n- raise timeout tunnel" in out
+    assert run("explain", "--json", "--connection", "c132", "sample:haproxy-idle") == ExitStatus.OK
+    record = json.loads(capsys.readouterr().out)
+    assert (record["cause"], record["confidence"]) == ("haproxy-tunnel-timeout", "medium")
+    assert record["alternatives"]
+    assert record["tries"].startswith("raise timeout tunnel; ")
+
+
+def test_patterns_are_listed_without_a_capture(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("explain", "--patterns") == ExitStatus.OK
+    assert "| `haproxy-tunnel-timeout` |" in capsys.readouterr().out
+
+
+def test_incidents_and_encrypted_connections_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    run("incidents", "sample:restart")
+    assert "12 connections of 127.0.0.1:8250 ended within" in capsys.readouterr().out
+    run(
+        "encrypted",
+        "--filter",
+        'cause == server-gone and server_name == "chat.example"',
+        "--json",
+        "sample:tls-endings",
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 8
+    assert set(json.loads(lines[0])) == set(json_schema("encrypted")["properties"])
+    run("summary", "sample:tls-endings")
+    out = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "chat.example offering http/1.1" in out
+    assert "close code: encrypted, unknown" in out
+
+
+def test_a_hostile_server_name_stays_text(save: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+    name = b"\x1b[2Jevil"
+    names = b"\0" + len(name).to_bytes(2, "big") + name
+    extension = b"\0\0" + (len(names) + 2).to_bytes(2, "big") + len(names).to_bytes(2, "big") + names
+    body = b"\3\3" + bytes(32) + b"\0" + b"\0\2\x13\1" + b"\1\0" + len(extension).to_bytes(2, "big") + extension
+    hello = b"\1" + len(body).to_bytes(3, "big") + body
+    record = b"\x16\3\1" + len(hello).to_bytes(2, "big") + hello
+    path = save(pcap(Talk().open().send("C", record).fin("C").fin("S").packets()))
+    for verb in ("summary", "encrypted"):
+        run(verb, path)
+        out = capsys.readouterr().out
+        assert "evil" in out
+        assert "\x1b" not in out

@@ -1,0 +1,62 @@
+"""How much of the truth a capture holds: octets seen and missing, packets ignored and why, drops that it reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analyzer.analysis.snapshot import Snapshot
+from analyzer.capture.records import InterfaceStatistics
+
+IGNORED: dict[str, str] = {
+    "udp": "UDP", "quic": "QUIC, which is encrypted", "icmp": "ICMP", "arp": "ARP",
+    "other-ip": "other protocols over IP",
+    "fragment": "IP fragments, which are not put together", "not-ip": "not IP", "malformed": "malformed headers",
+    "link-type": "a link type without a decoder",
+}  # fmt: skip
+"""Why packets are not read, by kind of `schemas.KINDS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """What was seen of a capture, and what was not."""
+
+    packets: int
+    """Records of any kind."""
+    octets_seen: int
+    """Of TCP streams, each once."""
+    octets_missing: int
+    """Of TCP streams: known by sequence numbers, or cut off by the capture."""
+    octets_repeated: int
+    """Sent or captured again."""
+    octets_stray: int
+    """Too far from their stream to belong to it."""
+    packets_cut: int
+    """Whose data the capture cut short (snaplen)."""
+    ignored: dict[str, int]
+    """Packets that were not read, by reason."""
+    dropped: int | None
+    """Packets that the file itself reports as dropped; None where it says nothing."""
+    interfaces: tuple[InterfaceStatistics, ...]
+    """What the file itself says of its interfaces (pcapng statistics blocks)."""
+    problems: tuple[str, ...]
+    """What of the file could not be read."""
+
+    @property
+    def whole(self) -> bool:
+        """Nothing is known to be missing."""
+        lacking = self.octets_missing or self.packets_cut or self.dropped or self.problems
+        return not lacking and not self.ignored.keys() & BLIND
+
+
+BLIND = {IGNORED[kind] for kind in ("fragment", "malformed", "link-type")}
+"""Reasons that may hide what would have been read."""
+
+
+def completeness(snapshot: Snapshot) -> Completeness:
+    """The statement on a whole capture."""
+    traffic = snapshot.traffic
+    return Completeness(
+        traffic.packets, traffic.seen, traffic.unseen, traffic.repeated, traffic.stray, traffic.cut_packets,
+        {why: traffic.kinds[kind] for kind, why in IGNORED.items() if traffic.kinds.get(kind)},
+        snapshot.source.dropped, snapshot.source.statistics, snapshot.problems,
+    )  # fmt: skip
