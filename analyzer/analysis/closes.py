@@ -9,10 +9,13 @@ import numpy as np
 from analyzer.analysis.frames import Framing
 from analyzer.analysis.unseen import unseen_ends
 from analyzer.streams.assembly import Assembly
+from dissectors.notes import Note
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Table
 from dissectors.websocket.opcodes import ABNORMAL, NO_STATUS
 
+FAILING = (Note.CLOSE_ONE_OCTET, Note.CLOSE_CODE_FORBIDDEN, Note.CLOSE_REASON_NOT_UTF8)
+"""What is wrong with a Close that its receiver cannot take for one."""
 UNANSWERED, ACCEPTED, REFUSED, OTHER = 0, 1, 2, 3
 """Codes of `schemas.RESULTS`."""
 OPEN, CLEAN, UNANSWERED_CLOSE, FIN, RST, REFUSED_VERDICT, NO_RESPONSE, OTHER_PROTOCOL, LOST = range(9)
@@ -26,7 +29,7 @@ def close_columns(tables: Mapping[str, Table], framing: Framing, assembly: Assem
     columns |= tcp_ends(tables, stream, client)
     ends = unseen_ends(assembly)
     lost = _lost(framing, number) | (ends[2 * stream] > 0) | (ends[2 * stream + 1] > 0)
-    columns |= _reported(columns, lost)
+    columns |= _reported(tables, columns, lost)
     columns |= _idle(tables, framing, assembly, columns, stream, client, number)
     result = tables["handshakes"]["result"]
     died = np.where(lost, LOST, np.select([columns["end"] == 1, columns["end"] == 2], [FIN, RST], OPEN))
@@ -96,15 +99,25 @@ def _lost(framing: Framing, number: Array) -> Array:
     return lost
 
 
-def _reported(columns: Mapping[str, Array], lost: Array) -> dict[str, Array]:
+def _reported(tables: Mapping[str, Table], columns: Mapping[str, Array], lost: Array) -> dict[str, Array]:
     """What each side's API reports: the code of the first Close that it received, 1005 where that had none
-    (RFC 6455 §7.1.5), 1006 where the connection ended without one. Null while it is open, or nobody can know."""
+    (RFC 6455 §7.1.5), 1006 where the connection ended without one, or with one that fails it (§7.1.7). Null while it
+    is open, where nobody can know, and where that side never had a WebSocket."""
     reported = {}
     ended = columns["end"] > 0
+    result = tables["handshakes"]["result"]
+    messages, notes = tables["messages"], tables["notes"]
+    bad = notes["channel"][np.isin(notes["code"], FAILING)], notes["direction"][np.isin(notes["code"], FAILING)]
+    failing = set(zip(bad[0].tolist(), bad[1].tolist(), strict=True))
     for side, peer in (("client", "server"), ("server", "client")):
         row, code = columns[f"{peer}_close"], columns[f"{peer}_code"]
-        received = np.where(code >= 0, code, NO_STATUS)
-        reported[f"{side}_reported"] = np.where(row >= 0, received, np.where(ended & ~lost, ABNORMAL, -1))
+        received = np.where(code >= 0, code, np.where(messages.take("length", row) == 0, NO_STATUS, -1))
+        if failing:
+            ends = zip(messages.take("channel", row).tolist(), messages.take("direction", row).tolist(), strict=True)
+            received = np.where([end in failing for end in ends], ABNORMAL, received)
+        told = np.where(row >= 0, received, np.where(ended & ~lost, ABNORMAL, -1))
+        had = (result == ACCEPTED) | ((side == "client") & (result != OTHER))
+        reported[f"{side}_reported"] = np.where(had, told, -1)
     return reported
 
 

@@ -71,6 +71,8 @@ class Talk:
     stream: int
     dialogue: Dialogue | None = None
     channel: int = -1
+    last: int = -1
+    """Row of SPANS of its last piece."""
     seen: list[Piece] = field(default_factory=list)
     head: list[bytes] = field(default_factory=lambda: [b"", b""])
 
@@ -173,6 +175,7 @@ class Conversations:
             talk = talks.get(number)
             if talk is None:
                 talk = talks[number] = Talk(number)
+            talk.last = piece.mark
             if talk.dialogue is None:
                 self._decide(talk, piece, octets, position)
             else:
@@ -189,7 +192,7 @@ class Conversations:
                 self.protocols["nothing" if not any(talk.head) else "other"] += 1
                 continue
             self.protocols["http"] += 1
-            talk.dialogue.finish(mark)
+            talk.dialogue.finish(talk.last)
             self._collect(talk, talk.dialogue)
         self.talks.clear()
         for gathered in (self._channels, self._exchanges, self._handshakes):
@@ -266,6 +269,8 @@ class Conversations:
                 talk.seen.append(piece)
         elif piece.kind == GAP:
             dialogue.gap(side, piece.offset, piece.length, piece.mark)
+            if len(talk.seen) < self.limits.early_spans:
+                talk.seen.append(piece)
         else:
             dialogue.close(side, piece.offset, piece.mark)
             if piece.kind == RESET:
@@ -286,7 +291,7 @@ class Conversations:
         for exchange in dialogue.exchanges:
             self._exchange(talk, exchange)
             if upgrade is None:
-                talk.seen.clear()
+                _forget(talk, exchange)
         dialogue.exchanges.clear()
         if upgrade is not None:
             self._upgrade(talk, upgrade)
@@ -362,6 +367,14 @@ class Conversations:
             return Place()
         packet = self.tables["spans"].row(mark)["packet"]
         return Place(packet, self.tables["packets"].row(packet)["time"])
+
+
+def _forget(talk: Talk, exchange: Exchange) -> None:
+    """Pieces that an exchange used up need not be looked at again; what a client sent behind it may be frames."""
+    request = exchange.request_offset + exchange.request_head + max(exchange.request_body, 0)
+    response = exchange.response_offset + exchange.response_head + max(exchange.response_body, 0)
+    ends = (request, response) if exchange.direction == 0 else (response, request)
+    talk.seen = [piece for piece in talk.seen if piece.offset + piece.length > ends[piece.slot & 1]]
 
 
 class Gathered:

@@ -114,7 +114,7 @@ def _pings(framing: Framing, number: Array, client: Array, ender: Array, end_tim
     oldest = np.full(2 * max(len(framing.channels), 1), NO_TIME, np.int64)
     for slot, waiting in enumerate(framing.folds.pings):
         if waiting:
-            oldest[slot] = min(time for _, _, _, time in waiting.values())
+            oldest[slot] = min(time for *_, time in waiting)
     slot = np.maximum(2 * number + np.where(ender == 0, client, 1 - client), 0)
     return {"ender_ping_age": _span(oldest[slot], end_time, (number >= 0) & (ender >= 0))}
 

@@ -78,7 +78,7 @@ def _control(tables: Mapping[str, Table], framing: Framing, number_of: npt.NDArr
              notes: Observations) -> None:  # fmt: skip
     folds = framing.folds
     for slot, waiting in enumerate(folds.pings):
-        for _, offset, packet, time in waiting.values() if waiting else ():
+        for _, _, offset, packet, time in waiting or ():
             notes.one(Note.PING_NOT_ANSWERED, framing.channels[slot >> 1], slot & 1, offset, 0, packet, time)
     rows = folds.whole["close_row"][: 2 * len(framing.channels)]
     ended = np.zeros(len(framing.channels), np.bool_)

@@ -155,10 +155,13 @@ def incident_sentence(snapshot: Snapshot, row: int) -> str:
     return f"{told}: {BY_NUMBER[cells['cause']].cause} ({CONFIDENCE_WORDS[CONFIDENCES[cells['confidence']]]})"
 
 
-def code_phrase(case: Case, code: int, reason: int) -> str:
-    """`1000 (normal closure) "bye"`."""
-    if code < 0:
+def code_phrase(case: Case, code: int, reason: int, row: int) -> str:
+    """What a Close says: `1000 (normal closure) "bye"`. `row` is its row of MESSAGES."""
+    length = case.snapshot["messages"].row(row)["length"] if code < 0 <= row else 0
+    if code < 0 and length == 0:
         return "no code (an empty Close; APIs report 1005)"
+    if code < 0:
+        return "one octet, which is no code" if length == 1 else "a code that was not captured"
     said = f' "{case.text(reason)}"' if reason else ""
     return f"{code} ({close_code_name(code)}){said}"
 
@@ -173,7 +176,8 @@ def _closed(case: Case) -> str:
     close = case.close
     who = SIDES[close["close_by"]]
     other = SIDES[1 - close["close_by"]]
-    sentence = f"{who} closed with {code_phrase(case, close['close_code'], close['close_reason'])}"
+    said = code_phrase(case, close["close_code"], close["close_reason"], close["close_message"])
+    sentence = f"{who} closed with {said}"
     if close["answer_message"] >= 0:
         return f"{sentence}; {other} answered after {duration(close['answered_after'])}{_tcp_end(case)}"
     return f"{sentence}; {other} did not answer{_tcp_end(case)}"
@@ -231,7 +235,7 @@ def _evidence(case: Case) -> list[Evidence]:
         message = messages.row(close[name])
         who = SIDES[0 if message["direction"] == case.connection["client_direction"] else 1]
         frame = case.snapshot["frames"].row(message["last_frame"])
-        said = code_phrase(case, message["close_code"], message["close_reason"])
+        said = code_phrase(case, message["close_code"], message["close_reason"], close[name])
         found.append(
             Evidence(
                 f"{what} from {who}: {said}{case.elapsed(message['time'])}", frame["last_packet"], message["last_frame"]

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from analyzer.capture.records import Comment, InterfaceStatistics, Records, Sour
 from analyzer.capture.supply import COMPRESSIONS, Expanded, PlainFile, Supply, plain_pieces
 from analyzer.errors import CaptureError
 
+PEEKED = 64
+"""Octets that tell what a file is: the longest header, of pcapng, has 28 before its options."""
 FORMATS = "pcap or pcapng, plain or compressed with gzip or zstd"
 OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"snoop\0\0\0", "a snoop capture"),
@@ -241,7 +243,7 @@ def _open(path: str) -> CaptureFile:
 
 def _read_as(source: IO[bytes], name: str) -> CaptureFile:
     """A capture by what its first octets say."""
-    head = _peek(source)
+    source, head = _peek(source)
     if not head:
         raise CaptureError(f"{name} is empty", "was the capture stopped before the first packet was written?")
     for magic, compression, pieces in COMPRESSIONS:
@@ -274,11 +276,33 @@ def _file(path: str) -> IO[bytes]:
         raise CaptureError(f"{path} cannot be opened: {error}") from None
 
 
-def _peek(source: IO[bytes]) -> bytes:
-    """The first octets, without taking them."""
+class _Again(io.RawIOBase):
+    """A stream whose first octets were read already."""
+
+    def __init__(self, head: bytes, source: IO[bytes]) -> None:
+        self._head, self._source = head, source
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._head or self._source.read1(len(buffer))  # type: ignore[attr-defined]
+        taken = piece[: len(buffer)]
+        self._head = self._head[len(buffer) :]
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+
+def _peek(source: IO[bytes]) -> tuple[IO[bytes], bytes]:
+    """The first octets, and the input with them still in it."""
     assert isinstance(source, io.BufferedReader)
     try:
-        return source.peek(64)[:64]
+        head = source.peek(PEEKED)[:PEEKED]
+        if len(head) == PEEKED or source.seekable():
+            return source, head
+        # a pipe: peek reads once, and the writer may have written less
+        head = source.read(PEEKED)
+        return io.BufferedReader(_Again(head, source)), head
     except OSError as error:
         raise CaptureError(f"{source.name} cannot be read: {error}") from None
 

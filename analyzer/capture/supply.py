@@ -12,7 +12,7 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 SPOOL_LIMIT = 64 << 30
 """Octets that an expanded input may have."""
@@ -161,8 +161,24 @@ def gzip_pieces(source: IO[bytes]) -> Iterator[bytes]:
             if not data:
                 continue
             inflater = zlib.decompressobj(31)
-        piece = inflater.decompress(data, 4 * STEP)
+        before = inflater.copy()
+        try:
+            piece = inflater.decompress(data, 4 * STEP)
+        except zlib.error:
+            yield from _up_to_damage(before, data)
+            raise
         data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+        if piece:
+            yield piece
+
+
+def _up_to_damage(inflater: Any, data: bytes) -> Iterator[bytes]:
+    """What a call would have given that failed: such a call gives nothing, however late in its input the damage."""
+    for at in range(len(data)):
+        try:
+            piece = inflater.decompress(data[at : at + 1])
+        except zlib.error:
+            return
         if piece:
             yield piece
 
@@ -182,5 +198,6 @@ def zstd_pieces(source: IO[bytes]) -> Iterator[bytes]:
 COMPRESSIONS: tuple[tuple[bytes, str, Callable[[IO[bytes]], Iterator[bytes]]], ...] = (
     (b"\x1f\x8b", "gzip", gzip_pieces),
     (b"\x28\xb5\x2f\xfd", "zstd", zstd_pieces),
+    *((bytes([low]) + b"\x2a\x4d\x18", "zstd", zstd_pieces) for low in range(0x50, 0x60)),
 )
-"""First octets (RFC 1952 §2.3.1, RFC 8878 §3.1.1), name, and how to expand."""
+"""First octets (RFC 1952 §2.3.1, RFC 8878 §3.1.1, §3.1.2: skippable frames), name, and how to expand."""

@@ -28,8 +28,11 @@ def write(view: View, places: npt.NDArray[np.int64], stream: TextIO, payload: Ca
         part = places[start : start + STEP]
         columns: list[Iterable[str]] = [_cells(view, name, part) for name in names]
         if payload:
+            # line by line: a message may be large, and so many of them must not stand in memory at once
             columns.append(_payloads(view, part, payload))
-        stream.write("".join([template % cells for cells in zip(*columns, strict=True)]))
+            stream.writelines(template % cells for cells in zip(*columns, strict=True))
+        else:
+            stream.write("".join([template % cells for cells in zip(*columns, strict=True)]))
 
 
 def _payloads(view: View, places: npt.NDArray[np.int64], payload: Callable[[bytes], str]) -> Iterator[str]:

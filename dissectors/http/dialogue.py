@@ -247,7 +247,7 @@ class Dialogue:
             return False
         if held[0] in b"\r\n" and direction == self.client:
             # RFC 9112 §2.2: empty lines before a request line are passed over
-            self._take(direction, 1)
+            self._take(direction, len(held) - len(held.lstrip(b"\r\n")))
             return True
         server = direction != self.client
         if server and not self._asked:
@@ -288,7 +288,7 @@ class Dialogue:
 
     def _response(self, direction: int, head: Head, offset: int, length: int, first: int, mark: int) -> None:
         asked = self._asked[0]
-        status = int(head.second) if len(head.second) == 3 and head.second.isascii() and head.second.isdigit() else 0
+        status = _status(head)
         if not head.first.startswith("HTTP/1.") or not 100 <= status < 1000:
             self._note(Note.HTTP_MALFORMED, direction, offset, length, mark, "not a status line")
             self._lose(direction)
@@ -454,6 +454,9 @@ class Dialogue:
         if end < 0:
             return
         head = read_head(held[:end])
+        if not head.first.startswith("HTTP/1.") or not _status(head):
+            self._note(Note.HTTP_MALFORMED, server, self._start[server], end, mark, "not a status line")
+            return
         self._note(Note.HTTP_UNASKED, server, self._start[server], end, mark)
         empty = _Asked(Head("", "", "", {}), -1, 0, -1, PLAIN, None)
         empty.answer, empty.answer_offset, empty.answer_length = head, self._start[server], end
@@ -473,10 +476,9 @@ class Dialogue:
                 )
                 self.notes.append(Observation(note, direction, offset, length, mark, detail))
         headers = head.headers
-        status = answer.second if answer else ""
         exchange = Exchange(
             self.client, asked.style, head.first, head.second, headers.get("host", ""), headers.get("user-agent", ""),
-            int(status) if status.isascii() and status.isdigit() else 0, answer.third if answer else "",
+            _status(answer) if answer else 0, answer.third if answer else "",
             answer.get("server") if answer else "", min(asked.interim, 255), asked.offset, asked.length, asked.body,
             asked.answer_offset, asked.answer_length, asked.answer_body, complete, asked.mark, asked.answer_mark, mark,
             handshake,
@@ -491,6 +493,12 @@ class Dialogue:
 
     def _note(self, note: Note, direction: int, offset: int, length: int, mark: int, detail: str = "") -> None:
         self.notes.append(Observation(note, direction, offset, length, mark, detail))
+
+
+def _status(head: Head) -> int:
+    """The status code of a response, 0 where it is none (RFC 9112 §4)."""
+    code = head.second
+    return int(code) if len(code) == 3 and code.isascii() and code.isdigit() else 0
 
 
 def _style(head: Head) -> int:

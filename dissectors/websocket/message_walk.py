@@ -117,6 +117,8 @@ class Folds:
         """The direction ended: its inflater is not needed any more."""
         self.inflaters[slot] = None
         self.recent[slot] = None
+        # where octets follow nevertheless (behind a RST that was not the peer's), the window before them is gone
+        self.lost[slot] = 1
 
     def column(self, name: str) -> Array:
         """One column of the state, as an array."""
@@ -349,20 +351,26 @@ def end_control(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, fir
         folds.ping_count[slot] += 1
         waiting = folds.pings[slot]
         if waiting is None:
-            waiting = {}
+            waiting = []
             folds.pings[slot] = waiting
-        if len(waiting) < PINGS:
-            waiting[bytes(payload)] = (number, offset, packet, time)
+        if len(waiting) >= PINGS:
+            del waiting[0]
+        waiting.append((bytes(payload), number, offset, packet, time))
     elif opcode == 10:
         waiting = folds.pings[slot ^ 1]
-        asked = waiting.get(bytes(payload)) if waiting else None
-        if asked is None:
-            note(notes, Note.PONG_UNASKED, slot, offset, 0, packet, time)
-        else:
-            answers = asked[0]
+        found = -1
+        if waiting:
+            for index, ping in enumerate(waiting):
+                if ping[0] == payload:
+                    found = index
+                    break
+        if found >= 0:
+            answers = waiting[found][1]
             # RFC 6455 §5.5.3: a pong may answer the latest of several pings only
-            for data in [data for data, ping in waiting.items() if ping[0] <= answers]:
-                del waiting[data]
+            del waiting[: found + 1]
+        elif folds.ping_count[slot ^ 1] <= PINGS:
+            # beyond that the ping may be one that was not remembered
+            note(notes, Note.PONG_UNASKED, slot, offset, 0, packet, time)
     rows.cells[row, 0] = slot
     rows.cells[row, 1] = opcode
     rows.cells[row, 2] = frame
