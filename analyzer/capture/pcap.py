@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analyzer.capture.records import Comment
+from analyzer.capture.records import Comment, Loss
 from analyzer.capture.walk import RecordRows, columns, walk_pcap
 from dissectors.tables import Array
 
@@ -45,6 +45,7 @@ class PcapReader:
         self.start = HEADER
         self.comments: list[Comment] = []
         self.dropped: int | None = None
+        self.losses: list[Loss] = []
 
     def take(self, octets: memoryview, at: int, stop: int, packets: int) -> Found:
         """Records that are whole in `octets[at:stop]`."""

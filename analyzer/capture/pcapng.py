@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from analyzer.capture.pcap import Found
-from analyzer.capture.records import Comment
+from analyzer.capture.records import Comment, Loss
 from analyzer.capture.walk import BLOCK_LIMIT, RecordRows, columns, walk_pcapng
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array
@@ -67,7 +67,9 @@ class PcapngReader:
         self.interfaces: list[Interface] = []
         self.comments: list[Comment] = []
         self.dropped: int | None = None
-        self._drops: dict[tuple[int, int], int] = {}
+        self.losses: list[Loss] = []
+        self._drops: dict[tuple[int, int], tuple[int, int]] = {}
+        """Packets dropped and when that was told, by section and interface."""
         self._sections = 0
 
     def take(self, octets: memoryview, at: int, stop: int, packets: int) -> Found:
@@ -130,8 +132,20 @@ class PcapngReader:
             ]
             if counts:
                 # cumulative: the last block of an interface says it all
-                self._drops[self._sections, interface] = sum(counts)
-                self.dropped = sum(self._drops.values())
+                before, since = self._drops.get((self._sections, interface), (0, NO_TIME))
+                until = self._stamp(block, interface)
+                self._drops[self._sections, interface] = sum(counts), until
+                self.dropped = sum(drops for drops, _ in self._drops.values())
+                if sum(counts) > before:
+                    self.losses.append(Loss(since, until, sum(counts) - before))
+
+    def _stamp(self, block: bytes, number: int) -> int:
+        """The time of a statistics block in ns."""
+        if number >= len(self.interfaces):
+            return NO_TIME
+        interface = self.interfaces[number]
+        high, low = (int.from_bytes(block[at : at + 4], self.order) for at in (12, 16))
+        return int(nanoseconds(np.array([high << 32 | low], np.uint64), interface.resolution, interface.offset)[0])
 
     def _interface(self, block: bytes) -> None:
         resolution, offset = 6, 0
