@@ -288,5 +288,3 @@ def open_backend(request: Request) -> Backend:
         if shutil.which(name):
             return backend(request)
     raise CaptureError("neither dumpcap nor tcpdump is installed", "install Wireshark's dumpcap, or tcpdump")
-
-

@@ -57,7 +57,8 @@ def statistics(number: int, received: int, dropped: int, dropped_by_interface: i
     counts = [(IF_RECEIVED, received), (IF_DROPPED, dropped_by_interface), (OS_DROPPED, dropped)]
     return block(
         STATISTICS,
-        pack("=III", number, now >> 32, now & 0xFFFFFFFF) + options((code, pack("=Q", count)) for code, count in counts),
+        pack("=III", number, now >> 32, now & 0xFFFFFFFF)
+        + options((code, pack("=Q", count)) for code, count in counts),
     )
 
 
