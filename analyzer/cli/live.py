@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.analysis.contents import Contents
 from analyzer.analysis.snapshot import Snapshot
@@ -121,7 +122,7 @@ class _Writer:
         self._write(connections, places)
         return self.stopped
 
-    def _write(self, view: View, places: np.ndarray) -> bool:  # type: ignore[type-arg]
+    def _write(self, view: View, places: npt.NDArray[np.int64]) -> bool:
         options = self.options
         if options.filter is not None:
             places = _chosen(view, options.filter, places)
@@ -138,7 +139,7 @@ class _Writer:
         return False
 
 
-def _chosen(view: View, expression: str, places: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _chosen(view: View, expression: str, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Those of the places for which a filter holds; none in a table that lacks one of its fields."""
     try:
         return view.choose(expression, places)

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from typing import Protocol
 
 from analyzer.errors import CaptureError
@@ -271,7 +272,7 @@ class Pipe:
         return b"", ""
 
 
-BACKENDS = {"dumpcap": Dumpcap, "tcpdump": Tcpdump}
+BACKENDS: dict[str, Callable[[Request], Backend]] = {"dumpcap": Dumpcap, "tcpdump": Tcpdump}
 """In the order of preference."""
 
 

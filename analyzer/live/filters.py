@@ -8,7 +8,10 @@ import subprocess
 
 from analyzer.errors import FilterError
 
-FINISHES = ("", " 1", " tcp", " host 127.0.0.1", " 127.0.0.1", " = 1", " 1 = 1", "] = 1", "0] = 1", ")", " tcp)", " 1)", " 127.0.0.1)")  # fmt: skip
+FINISHES = (
+    "", " 1", " tcp", " host 127.0.0.1", " 127.0.0.1", " = 1", " 1 = 1", "] = 1", "0] = 1", ")", " tcp)", " 1)",
+    " 127.0.0.1)",
+)  # fmt: skip
 """What may stand after the start of a filter that is right so far."""
 UNKNOWN = re.compile(r"(?:unknown|illegal|invalid|non-network bits set in) (?:[\w ]+ )?'?\"?([\w.:/-]+)")
 

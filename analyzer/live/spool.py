@@ -76,8 +76,8 @@ def is_held(folder: Path) -> bool:
 
 def remove(folder: Path) -> None:
     """Delete a spool: what a spool holds, and nothing else."""
-    for path in (*files(folder), folder / ABOUT, folder / LOCK):
-        Path(path).unlink(missing_ok=True)
+    for path in (*map(Path, files(folder)), folder / ABOUT, folder / LOCK):
+        path.unlink(missing_ok=True)
     folder.rmdir()
 
 
