@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import signal
 import sys
@@ -75,7 +76,7 @@ def _session(options: argparse.Namespace, piped: bool) -> Session:
         raise FramescopeError("a ring needs an interface: what comes through a pipe is kept whole")
     request = Request(
         str(spool.name_folder(spool.home())), tuple(options.interface or ()), expression, options.backend,
-        pipe=sys.stdin.fileno() if piped else -1,
+        pipe=os.dup(sys.stdin.fileno()) if piped else -1,
     )  # fmt: skip
     if kept:
         from dataclasses import replace

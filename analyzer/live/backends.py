@@ -24,6 +24,8 @@ class Backend(Protocol):
     """An open capture."""
 
     name: str
+    grace: float
+    """Seconds in which everything that has crossed the interface by now will have come."""
     head: bytes
     """Section and interface blocks, once all interfaces have begun."""
 
@@ -99,6 +101,7 @@ class Tcpdump:
     """One tcpdump for each interface. It tells its drops when it gets SIGUSR1."""
 
     name = "tcpdump"
+    grace = 1.2  # its buffer times out after 1 s, and SIGINT does not empty it
 
     def __init__(self, request: Request) -> None:
         program = shutil.which("tcpdump")
@@ -187,6 +190,7 @@ class Dumpcap:
     """dumpcap writes pcapng, and its statistics when it ends."""
 
     name = "dumpcap"
+    grace = 0.4  # it polls every 250 ms
 
     def __init__(self, request: Request) -> None:
         program = shutil.which("dumpcap")
@@ -239,6 +243,7 @@ class Pipe:
     """Somebody else's capture, octet for octet."""
 
     name = "pipe"
+    grace = 0.0
 
     def __init__(self, request: Request) -> None:
         self.head = b""

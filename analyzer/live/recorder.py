@@ -46,14 +46,13 @@ class Recorder:
     def stop(self, *_: object) -> None:
         """End after what the backend still holds."""
         if not self.stopping:
-            self.stopping = time.monotonic() + DRAIN
-            self.backend.stop()
+            self.stopping = time.monotonic() + self.backend.grace
 
     def run(self) -> None:
         """Until the end."""
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        ask = time.monotonic() + ASK
+        ask, ending = time.monotonic() + ASK, 0.0
         with selectors.DefaultSelector() as selector:
             selector.register(0, selectors.EVENT_READ)
             for descriptor in self.backend.descriptors():
@@ -68,7 +67,10 @@ class Recorder:
                         selector.unregister(0)  # closed, or told to stop: both mean the same
                         self.stop()
                 now = time.monotonic()
-                if self.stopping and now > self.stopping:
+                if self.stopping and now >= self.stopping and not ending:
+                    ending = now + DRAIN
+                    self.backend.stop()
+                if ending and now > ending:
                     break
                 if now >= ask:
                     ask = now + ASK

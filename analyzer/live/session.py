@@ -129,6 +129,7 @@ class Session:
     def _listen(self) -> None:
         assert self._recorder is not None
         assert self._recorder.stdout is not None
+        over = False
         for line in self._recorder.stdout:
             told = json.loads(line)
             if told["event"] == "ready":
@@ -137,9 +138,11 @@ class Session:
                 self.drops = Drops(told["received"], told["kernel"], told["interface"])
                 continue
             else:
-                self.trouble = told["reason"]
+                self.trouble, over = told["reason"], True
             self._ready.set()
         self._recorder.wait()
+        if not over:
+            self.trouble = f"the recorder died with status {self._recorder.returncode}"
         self._ready.set()
         self.source.ended = True
 
