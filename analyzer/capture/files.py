@@ -14,7 +14,7 @@ import numpy as np
 from analyzer.capture.merging import merge
 from analyzer.capture.pcap import MAGICS, Found, PcapReader
 from analyzer.capture.pcapng import MAGIC, PcapngReader
-from analyzer.capture.records import Comment, InterfaceStatistics, Records, Source
+from analyzer.capture.records import Comment, InterfaceStatistics, Loss, Records, Source
 from analyzer.capture.supply import COMPRESSIONS, Expanded, PlainFile, Supply, plain_pieces
 from analyzer.errors import CaptureError
 
@@ -46,6 +46,7 @@ class Reader(Protocol):
     start: int
     comments: list[Comment]
     dropped: int | None
+    losses: list[Loss]
 
     @property
     def statistics(self) -> tuple[InterfaceStatistics, ...]:
@@ -83,6 +84,16 @@ class CaptureFile:
         return self.reader.statistics
 
     @property
+    def losses(self) -> list[Loss]:
+        """Spells in which packets were dropped."""
+        return self.reader.losses
+
+    @property
+    def expired(self) -> int:
+        """Nothing leaves a file."""
+        return 0
+
+    @property
     def size(self) -> int:
         """Octets of the input, 0 where nobody knows."""
         return self.supply.progress(self._at)[1]
@@ -110,7 +121,7 @@ class CaptureFile:
             rows = len(found.rows["at"])
             if rows:
                 packets += rows
-                yield self._records(view, at, found)
+                yield self.records(view, at, found)
             self._at = at + found.stopped
             if found.problem:
                 self.problems.append(
@@ -133,7 +144,8 @@ class CaptureFile:
             elif len(buffer) > size:
                 buffer = bytearray(size)
 
-    def _records(self, view: memoryview, at: int, found: Found) -> Records:
+    def records(self, view: memoryview, at: int, found: Found) -> Records:
+        """What the reader found in a view of the octets from `at` on."""
         rows = found.rows
         return Records(
             octets=view,
@@ -183,6 +195,16 @@ class CaptureFiles:
         """What the files say of their interfaces."""
         return tuple(item for file in self.files for item in file.statistics)
 
+    @property
+    def losses(self) -> list[Loss]:
+        """Spells in which packets were dropped."""
+        return [loss for file in self.files for loss in file.losses]
+
+    @property
+    def expired(self) -> int:
+        """Nothing leaves a file."""
+        return 0
+
     def position(self) -> int:
         """Octets read of all inputs."""
         return sum(file.position() for file in self.files)
@@ -204,7 +226,7 @@ class CaptureFiles:
 
 def _first_time(file: CaptureFile, chunk: int) -> int:
     """The time of the first record that has one; files without any come last."""
-    reader = _reader(file.supply.read(0, 64), file.name)
+    reader = reader_of(file.supply.read(0, 64), file.name)
     probe = CaptureFile(file.name, file.supply, reader)
     for records in probe.chunks(chunk):
         timed = records.time[records.time > -(2**63)]
@@ -254,8 +276,8 @@ def _read_as(source: IO[bytes], name: str) -> CaptureFile:
                 why = supply.problem() or "it is empty inside"
                 supply.close()
                 raise CaptureError(f"{name} cannot be expanded: {why}", f"try: {compression} -t {name}")
-            return CaptureFile(name, supply, _reader(inner, f"{name} ({compression})"))
-    reader = _reader(head, name)
+            return CaptureFile(name, supply, reader_of(inner, f"{name} ({compression})"))
+    reader = reader_of(head, name)
     if source is not sys.stdin.buffer and source.seekable():
         descriptor = os.dup(source.fileno())
         source.close()
@@ -307,7 +329,11 @@ def _peek(source: IO[bytes]) -> tuple[IO[bytes], bytes]:
         raise CaptureError(f"{source.name} cannot be read: {error}") from None
 
 
-def _reader(head: bytes, name: str) -> Reader:
+def reader_of(head: bytes, name: str) -> Reader:
+    """The reader for a file that begins so.
+
+    Raises: CaptureError where that is no capture.
+    """
     if head[:4] == MAGIC:
         return PcapngReader(head)
     if head[:4] in MAGICS:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analyzer.capture.records import Comment, InterfaceStatistics
+from analyzer.capture.records import Comment, InterfaceStatistics, Loss
 from analyzer.capture.walk import RecordRows, columns, walk_pcap
 from dissectors.tables import Array
 
@@ -46,6 +46,7 @@ class PcapReader:
         self.comments: list[Comment] = []
         self.dropped: int | None = None
         self.statistics: tuple[InterfaceStatistics, ...] = ()
+        self.losses: list[Loss] = []
 
     def take(self, octets: memoryview, at: int, stop: int, packets: int) -> Found:
         """Records that are whole in `octets[at:stop]`."""

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from analyzer.capture.pcap import Found
-from analyzer.capture.records import Comment, InterfaceStatistics
+from analyzer.capture.records import Comment, InterfaceStatistics, Loss
 from analyzer.capture.walk import BLOCK_LIMIT, RecordRows, columns, walk_pcapng
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array
@@ -71,6 +71,9 @@ class PcapngReader:
         self.dropped: int | None = None
         self._names: list[str] = []
         self._statistics: dict[tuple[int, int], InterfaceStatistics] = {}
+        self.losses: list[Loss] = []
+        self._told: dict[tuple[int, int], tuple[int, int]] = {}
+        """Packets dropped and when that was told, by section and interface."""
         self._sections = 0
 
     def take(self, octets: memoryview, at: int, stop: int, packets: int) -> Found:
@@ -147,8 +150,23 @@ class PcapngReader:
         self._statistics[self._sections, interface] = InterfaceStatistics(
             interface, name, *(counts.get(code) for code in range(RECEIVED, DELIVERED + 1))
         )
-        known = [item.dropped for item in self._statistics.values() if item.dropped is not None]
-        self.dropped = sum(known) if known else None
+        told = self._statistics[self._sections, interface].dropped
+        if told is None:
+            return
+        before, since = self._told.get((self._sections, interface), (0, NO_TIME))
+        until = self._stamp(block, interface)
+        self._told[self._sections, interface] = told, until
+        self.dropped = (self.dropped or 0) + told - before
+        if told > before:
+            self.losses.append(Loss(since, until, told - before))
+
+    def _stamp(self, block: bytes, number: int) -> int:
+        """The time of a statistics block in ns."""
+        if number >= len(self.interfaces):
+            return NO_TIME
+        interface = self.interfaces[number]
+        high, low = (int.from_bytes(block[at : at + 4], self.order) for at in (12, 16))
+        return int(nanoseconds(np.array([high << 32 | low], np.uint64), interface.resolution, interface.offset)[0])
 
     def _interface(self, block: bytes) -> None:
         resolution, offset, name = 6, 0, ""

@@ -67,6 +67,15 @@ class InterfaceStatistics:
         return sum(known) if known else None
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A spell in which the capture dropped packets: between two statistics of an interface, in ns since 1970."""
+
+    start: int
+    stop: int
+    packets: int
+
+
 class Source(Protocol):
     """An open capture: one file, or several read as one."""
 
@@ -93,6 +102,14 @@ class Source(Protocol):
     @property
     def statistics(self) -> tuple[InterfaceStatistics, ...]:
         """What the capture file itself says of its interfaces."""
+
+    @property
+    def losses(self) -> list[Loss]:
+        """When packets were dropped, as far as the capture tells."""
+
+    @property
+    def expired(self) -> int:
+        """Virtual offset before which a ring has dropped the octets; 0 where all are there."""
 
     def chunks(self, size: int) -> Iterator[Records]:
         """Records in the order of the capture, about `size` octets at a time. Never raises on octets."""

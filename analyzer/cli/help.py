@@ -16,6 +16,8 @@ examples:
   framescope notes --fail-on must capture.pcapng      for CI: exit status 1 where a MUST is broken
   framescope summary sample:tour                      a bundled capture; framescope samples lists them
   tcpdump -U -w - port 80 | framescope -              from a pipe
+  framescope live -i lo --json tcp port 8080          frames, messages and verdicts as they happen
+  ssh host tcpdump -U -w - | framescope live --json - from afar; kubectl exec POD -- tcpdump ... the same
   framescope monday.pcap tuesday.pcap.gz              several files are one capture
 
 words:
@@ -46,6 +48,8 @@ VERBS: dict[str, str] = {
     "notes": "observations: violations of the standards, oddities, damage",
     "encrypted": "TLS connections that cannot be read, and how they ended",
     "incidents": "what happened to several connections at once",
+    "live": "capture on an interface, or follow a pipe or a growing file",
+    "recover": "captures whose framescope died",
     "samples": "the bundled captures",
     "filters": "the filter language and all its fields",
     "schema": "the JSON Schema of a table's JSON Lines",

@@ -20,10 +20,15 @@ STEP = 16384
 """Rows turned into text at a time."""
 
 
-def write(view: View, places: npt.NDArray[np.int64], stream: TextIO, payload: Callable[[bytes], str] | None) -> None:
-    """Write rows, with their payload where `payload` says how to write it."""
+def write(view: View, places: npt.NDArray[np.int64], stream: TextIO, payload: Callable[[bytes], str] | None,
+          table: str = "") -> None:  # fmt: skip
+    """Write rows, with their payload where `payload` says how to write it, and with the name of their table where rows
+    of several stand in one stream."""
     names = view.output()
-    template = "{" + ", ".join(f'"{name}": %s' for name in names) + (', "payload": %s' if payload else "") + "}\n"
+    first = f'"table": "{table}", ' if table else ""
+    template = (
+        "{" + first + ", ".join(f'"{name}": %s' for name in names) + (', "payload": %s' if payload else "") + "}\n"
+    )
     for start in range(0, len(places), STEP):
         part = places[start : start + STEP]
         columns: list[Iterable[str]] = [_cells(view, name, part) for name in names]

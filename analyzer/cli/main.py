@@ -37,6 +37,12 @@ def parser() -> argparse.ArgumentParser:
             sub.add_argument("files", nargs="*", metavar="FILE", help="capture; - for standard input, sample:NAME")
             sub.add_argument("--tz", default="UTC", metavar="ZONE", help="time zone: UTC, local, Europe/Berlin")
             sub.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+        elif verb == "live":
+            _live_options(sub)
+        elif verb == "recover":
+            sub.add_argument("name", nargs="?", help="one of those listed; where none is given, all are listed")
+            sub.add_argument("-w", "--write", metavar="FILE", help="save it as FILE, and delete the spool")
+            sub.add_argument("--delete", action="store_true", help="delete the spool")
         elif verb == "schema":
             sub.add_argument("table", choices=TABLES, nargs="?", help="all where none is given")
     return top
@@ -73,6 +79,25 @@ class _Patterns(argparse.Action):
 
         sys.stdout.write(patterns())
         parser.exit()
+
+
+def _live_options(sub: argparse.ArgumentParser) -> None:
+    sub.usage = "framescope live [-i IFACE] [OPTION...] [CAPTURE FILTER... | -]"
+    sub.add_argument("expression", nargs="*", metavar="FILTER", help="capture filter as tcpdump has it; - reads a pipe")
+    sub.add_argument("-i", "--interface", action="append", metavar="IFACE", help="repeatable; any; none: lists them")
+    sub.add_argument("--follow", metavar="PATH", help="a file that grows, or a folder of files begun one by one")
+    sub.add_argument("--backend", choices=("auto", "dumpcap", "tcpdump"), default="auto", help="what captures")
+    sub.add_argument("--ring", metavar="SPAN", help="keep only so much: 10min, 2GB")
+    sub.add_argument("-w", "--write", metavar="FILE", help="save the capture; without it, it is deleted at the end")
+    sub.add_argument("--for", dest="duration", metavar="TIME", help="end after that time: 60s, 10min")
+    sub.add_argument("--count", type=_natural, metavar="N", help="end after N frames")
+    sub.add_argument("--until", metavar="EXPR", help="end when the expression holds for a new row")
+    sub.add_argument("--filter", metavar="EXPR", help="only rows for which the expression holds")
+    sub.add_argument("--json", action="store_true", help="JSON Lines as things happen; the summary on standard error")
+    sub.add_argument("--payload", choices=("text", "hex", "base64", "none"), default="none", help="with --json")
+    sub.add_argument("--show-secrets", action="store_true", help="do not mask tokens, cookies, passwords in text")
+    sub.add_argument("--tz", default="UTC", metavar="ZONE", help="time zone: UTC, local, Europe/Berlin")
+    sub.add_argument("-q", "--quiet", action="store_true", help="no warnings, no summary with --json")
 
 
 def _natural(text: str) -> int:
@@ -123,6 +148,10 @@ def _run(options: argparse.Namespace) -> int:
         return ExitStatus.OK
     if options.verb == "tui":
         return screen.run(options)
+    if options.verb in ("live", "recover"):
+        from analyzer.cli import live
+
+        return live.run(options) if options.verb == "live" else live.recover(options)
     from analyzer.cli.verbs import run
 
     return run(options)

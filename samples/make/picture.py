@@ -1,4 +1,4 @@
-"""Draws the pictures of the README as SVG: the summary of the tour, and the interface: `python -m samples.make.picture`."""
+"""Draws the README pictures as SVG, of the summary and of the interface: `python -m samples.make.picture`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,217 @@
+"""A capture that still grows: one file, or files of which the last is still written to.
+
+Theory of operation. Files have an order in which they were begun; a later one means that the writer has left the
+earlier ones. `take` returns the records that are whole by now, or None; it never waits, so whoever follows decides how
+long. Virtual offsets are those of all files laid end to end, which is also what a copy of them all holds: a capture
+followed while it grew and the file saved from it tell the same. Octets of files that a ring has dropped are *expired*:
+their offsets stay theirs, and read as nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from analyzer.capture.files import CaptureFile, reader_of
+from analyzer.capture.records import Comment, InterfaceStatistics, Loss, Records
+from analyzer.capture.supply import PlainFile
+from analyzer.errors import CaptureError
+
+HEADER = 24
+"""Octets that tell the format: a pcap file header; the shortest pcapng section header has 28."""
+PATIENCE = 0.05
+"""Seconds between two looks of `chunks` at a file that has nothing new."""
+
+
+@dataclass(slots=True)
+class Part:
+    """One of the files, and how far it has been read."""
+
+    path: str
+    supply: PlainFile
+    base: int
+    file: CaptureFile | None = None
+    at: int = 0
+    packets: int = 0
+    broken: bool = False
+
+
+class GrowingCapture:
+    """Follows files. `listing` returns the paths there are, oldest first; paths that it returned before are known, and
+    those that it no longer returns have been dropped."""
+
+    def __init__(self, name: str, listing: Callable[[], Sequence[str]]) -> None:
+        self.names: tuple[str, ...] = (name,)
+        self.problems: list[str] = []
+        self.expired = 0
+        """Virtual offset before which the octets have left."""
+        self.ended = False
+        """The writer is done: what is there now is all there will be."""
+        self._listing = listing
+        self._parts: list[Part] = []
+        self._current = 0
+        self._known: dict[str, int] = {}
+        self._buffer = bytearray()
+
+    # -- a Source -----------------------------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """Octets written so far, expired ones included."""
+        return self._parts[-1].base + self._parts[-1].supply.size() if self._parts else 0
+
+    @property
+    def comments(self) -> list[Comment]:
+        """Comments met so far."""
+        return [comment for file in self._files() for comment in file.comments]
+
+    @property
+    def dropped(self) -> int | None:
+        """Packets that the files report as dropped."""
+        known = [file.dropped for file in self._files() if file.dropped is not None]
+        return sum(known) if known else None
+
+    @property
+    def statistics(self) -> tuple[InterfaceStatistics, ...]:
+        """What the files say of their interfaces."""
+        return tuple(item for file in self._files() for item in file.statistics)
+
+    @property
+    def losses(self) -> list[Loss]:
+        """Spells in which packets were dropped."""
+        return [loss for file in self._files() for loss in file.losses]
+
+    def position(self) -> int:
+        """Octets read so far."""
+        return self._parts[self._current].base + self._parts[self._current].at if self._parts else 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Octets by virtual offset; nothing of those that expired."""
+        for part in reversed(self._parts):
+            if part.base <= offset:
+                return part.supply.read(offset - part.base, length) if part.supply.descriptor >= 0 else b""
+        return b""
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for part in self._parts:
+            part.supply.close()
+
+    def chunks(self, size: int) -> Iterator[Records]:
+        """Records as they come, until the writer is done."""
+        while True:
+            ended = self.ended
+            records = self.take(size)
+            if records is not None:
+                yield records
+            elif ended:
+                self.finish()
+                return
+            else:
+                time.sleep(PATIENCE)
+
+    # -- following ----------------------------------------------------------------------------------------------------
+
+    def take(self, size: int) -> Records | None:
+        """Records that are whole by now, of about `size` octets; None where there are none."""
+        while True:
+            if self._current >= len(self._parts) and not self._discover():
+                return None
+            part = self._parts[self._current]
+            records = self._take(part, size)
+            if records is not None:
+                return records
+            if self._current + 1 == len(self._parts) and not self._discover():
+                return None
+            # a later file exists, so this one is complete: look once more, what was written meanwhile is its last
+            records = self._take(part, size)
+            if records is not None:
+                return records
+            self._leave(part)
+            self._current += 1
+
+    def finish(self) -> None:
+        """The writer is done, and all has been taken: say what is not whole."""
+        if self._parts:
+            self._leave(self._parts[self._current])
+
+    def lag(self) -> int:
+        """Octets that are written and not yet taken."""
+        return max(self.size - self.position(), 0)
+
+    def expire(self) -> None:
+        """Let go of the files that the ring has dropped and that have been read."""
+        there = set(self._listing())
+        for index, part in enumerate(self._parts[: self._current]):
+            if part.path not in there and part.supply.descriptor >= 0:
+                part.supply.close()
+                self.expired = max(self.expired, self._parts[index + 1].base)
+
+    def _files(self) -> Iterator[CaptureFile]:
+        return (part.file for part in self._parts if part.file is not None)
+
+    def _discover(self) -> bool:
+        """Whether there are files that were not known. All are opened at once: a ring may drop them before they are
+        read, but not what an open file holds."""
+        found = False
+        for path in self._listing():
+            try:
+                identity = os.stat(path).st_ino
+                if self._known.get(path) == identity:
+                    continue
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError as error:
+                if not self._parts and not isinstance(error, FileNotFoundError):
+                    raise CaptureError(f"{path} cannot be read: {error.strerror}") from None
+                continue
+            self._known[path] = identity
+            self._parts.append(Part(path, PlainFile(descriptor), self.size))
+            found = True
+        return found
+
+    def _take(self, part: Part, size: int) -> Records | None:
+        if part.broken or not self._open(part):
+            return None
+        assert part.file is not None
+        while True:
+            there = part.supply.size() - part.at
+            if there <= 0:
+                return None
+            if len(self._buffer) < size:
+                self._buffer = bytearray(size)
+            view = memoryview(self._buffer)
+            count = part.supply.read_into(view[: min(there, len(view))], part.at)
+            found = part.file.reader.take(view, 0, count, part.packets)
+            rows, at = len(found.rows["at"]), part.at
+            part.at += found.stopped
+            part.packets += rows
+            if found.problem:
+                part.broken = True
+                self.problems.append(f"{part.path}: {found.problem} at octet {part.at}: nothing after it is read")
+            if rows:
+                return part.file.records(view, at, found)
+            if part.broken or count < len(view):
+                return None
+            if not found.stopped:
+                self._buffer = bytearray(2 * len(view))  # a record larger than the buffer
+
+    def _open(self, part: Part) -> bool:
+        """Whether the file has begun: its first octets tell the format.
+
+        Raises: CaptureError where they are not a capture's.
+        """
+        if part.file is None and part.supply.size() >= HEADER:
+            reader = reader_of(part.supply.read(0, 64), part.path)
+            part.file = CaptureFile(part.path, part.supply, reader)
+            part.file.base = part.base
+            part.at = reader.start
+        return part.file is not None
+
+    def _leave(self, part: Part) -> None:
+        left = part.supply.size() - part.at
+        if left > 0 and not part.broken:
+            self.problems.append(
+                f"{part.path}: cut off in the middle of a record at octet {part.at} ({left} octets not read)"
+            )

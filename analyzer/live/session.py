@@ -1,0 +1,207 @@
+"""One live capture as the views see it: `poll` tells how things stand. It knows no terminal.
+
+A thread follows the spool and owns the analysis. Snapshots are made when somebody asks, between two chunks.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from analyzer.analysis.pipeline import Analysis
+from analyzer.analysis.snapshot import Snapshot
+from analyzer.capture.growing import GrowingCapture
+from analyzer.errors import CaptureError
+from analyzer.limits import Limits
+from analyzer.live import spool
+from analyzer.live.request import Drops, Request
+
+PAUSE = 0.05
+"""Seconds between two looks at the spool: a chunk costs a millisecond however small it is."""
+ROOT = str(Path(__file__).parent.parent.parent)
+START = f"import sys; sys.path.insert(0, {ROOT!r}); from analyzer.live.recorder import main; main()"
+"""The recorder runs the same code in an isolated interpreter: no variable of the environment leads it elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """How things stand."""
+
+    snapshot: Snapshot
+    rates: tuple[float, float]
+    """Packets and frames a second, over the time since the moment before."""
+    drops: Drops
+    lag: int
+    """Octets captured and not yet analysed."""
+    finished: bool
+    backend: str = ""
+    trouble: str = ""
+    """Why the capture ended by itself, if so."""
+
+
+class Session:
+    """A live capture under way. Without a request it follows files that others write."""
+
+    def __init__(self, source: GrowingCapture, request: Request | None = None) -> None:
+        self.source = source
+        self.request = request
+        self.drops = Drops()
+        self.backend = ""
+        self.trouble = ""
+        self._analysis = Analysis(source, Limits())
+        self._recorder: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+        self._news = threading.Condition()
+        self._wanted = False
+        self._moment: Moment | None = None
+        self._failure: BaseException | None = None
+        self._ready = threading.Event()
+        self._hold = -1
+        self._before = (time.monotonic(), 0, 0)
+
+    @classmethod
+    def capture(cls, request: Request) -> Session:
+        """Of interfaces, or of a pipe."""
+        name = ", ".join(request.interfaces) or "standard input"
+        return cls(GrowingCapture(name, lambda: spool.files(request.folder)), request)
+
+    @classmethod
+    def follow(cls, path: str) -> Session:
+        """Of a file that grows, or of a folder with files that are begun one after the other."""
+        target = Path(path)
+        if not target.exists():
+            raise CaptureError(f"{path} does not exist", "check the name")
+        listing: Callable[[], list[str]]
+        if target.is_dir():
+            listing = lambda: by_age(target)  # noqa: E731
+        else:
+            listing = lambda: [path]  # noqa: E731
+        return cls(GrowingCapture(path, listing))
+
+    def start(self) -> None:
+        """Begin.
+
+        Raises: CaptureError where the capture does not begin.
+        """
+        if self.request is not None:
+            command = [sys.executable, "-I", "-c", START, self.request.dump()]
+            pipes = (self.request.pipe,) if self.request.pipe >= 0 else ()
+            self._recorder = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, pass_fds=pipes
+            )
+            threading.Thread(target=self._listen, daemon=True).start()
+            if self.request.pipe < 0:
+                self._ready.wait()
+                if self.trouble and not self.backend:
+                    self._recorder.wait()
+                    raise CaptureError(f"the capture does not begin: {self.trouble}", rights_hint(self.request))
+                self._hold = spool.hold(Path(self.request.folder))
+        threading.Thread(target=self._follow, daemon=True).start()
+
+    def stop(self) -> None:
+        """Have the capture end; what is captured is analysed to its end."""
+        self._stopping.set()
+        if self._recorder is not None and self._recorder.stdin is not None and not self._recorder.stdin.closed:
+            self._recorder.stdin.close()
+
+    def poll(self, timeout: float = 1.0) -> Moment | None:
+        """How things stand now; None where that was not known in time.
+
+        Raises: CaptureError where what is followed is no capture.
+        """
+        with self._news:
+            self._wanted = True
+            before = self._moment
+            self._news.wait_for(
+                lambda: self._moment is not before or self._failure is not None
+                or (self._moment is not None and self._moment.finished), timeout,
+            )  # fmt: skip
+            if self._failure is not None:
+                raise self._failure
+            return self._moment if self._moment is not before or (before is not None and before.finished) else None
+
+    def _listen(self) -> None:
+        assert self._recorder is not None
+        assert self._recorder.stdout is not None
+        over = False
+        for line in self._recorder.stdout:
+            told = json.loads(line)
+            if told["event"] == "ready":
+                self.backend = told["backend"]
+            elif told["event"] == "drops":
+                self.drops = Drops(told["received"], told["kernel"], told["interface"])
+                continue
+            else:
+                self.trouble, over = told["reason"], True
+            self._ready.set()
+        self._recorder.wait()
+        if not over:
+            self.trouble = f"the recorder died with status {self._recorder.returncode}"
+        self._ready.set()
+        self.source.ended = True
+
+    def _follow(self) -> None:
+        try:
+            self._run()
+        except BaseException as error:  # told to whoever polls
+            with self._news:
+                self._failure = error
+                self._news.notify_all()
+
+    def _run(self) -> None:
+        limits = self._analysis.limits
+        while True:
+            ended = self.source.ended or (self._recorder is None and self._stopping.is_set())
+            records = self.source.take(limits.chunk)
+            if records is not None:
+                self._analysis.feed(records)
+            elif ended:
+                break
+            if self._wanted:
+                self._publish(self._analysis.snapshot(), False)
+            if self.source.lag() < limits.chunk >> 4:
+                self._stopping.wait(PAUSE) if not self._stopping.is_set() else time.sleep(PAUSE / 10)
+                self.source.expire()
+        self.source.finish()
+        self._publish(self._analysis.finish(), True)
+
+    def _publish(self, snapshot: Snapshot, finished: bool) -> None:
+        then, packets, frames = self._before
+        now = time.monotonic()
+        counts = (now, snapshot.traffic.packets, len(snapshot["frames"]))
+        passed = max(now - then, 1e-3)
+        self._before = counts
+        with self._news:
+            self._wanted = False
+            self._moment = Moment(
+                snapshot, ((counts[1] - packets) / passed, (counts[2] - frames) / passed), self.drops,
+                self.source.lag(), finished, self.backend, self.trouble,
+            )  # fmt: skip
+            self._news.notify_all()
+
+
+def by_age(folder: Path) -> list[str]:
+    """The captures in a folder, oldest first."""
+    found = [path for path in folder.iterdir() if path.is_file() and ".pcap" in path.name]
+    return [str(path) for path in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))]
+
+
+def rights_hint(request: Request) -> str:
+    """What grants the right to capture on this system."""
+    import shutil
+
+    programs = [path for name in ("dumpcap", "tcpdump") if (path := shutil.which(name))]
+    grants = [f"sudo setcap cap_net_raw,cap_net_admin=eip {path}" for path in programs[:1]]
+    words = " ".join(("-i " + name) for name in request.interfaces)
+    tcpdump = shutil.which("tcpdump") or "tcpdump"
+    return "\n  ".join((
+        "where rights are missing, one of these grants them:", *grants,
+        f"sudo {sys.executable} -m analyzer live {words}",
+        "or read a pipe:", f"sudo {tcpdump} -U -w - {words} | {sys.executable} -m analyzer live -",
+    ))  # fmt: skip
