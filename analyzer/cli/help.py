@@ -46,6 +46,7 @@ VERBS: dict[str, str] = {
     "frames": "WebSocket frames",
     "messages": "WebSocket messages: fragments folded, inflated",
     "notes": "observations: violations of the standards, oddities, damage",
+    "check": "violations of the standards, for CI and for marking; exits with 1 where there is one",
     "encrypted": "TLS connections that cannot be read, and how they ended",
     "incidents": "what happened to several connections at once",
     "live": "capture on an interface, or follow a pipe or a growing file",

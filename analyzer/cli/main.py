@@ -13,7 +13,7 @@ from analyzer.errors import ExitStatus, FramescopeError
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
-ON_CAPTURES = ("summary", "explain", *TABLES)
+ON_CAPTURES = ("summary", "explain", "check", *TABLES)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -64,10 +64,16 @@ def _capture_options(sub: argparse.ArgumentParser, verb: str) -> None:
     shown.add_argument("--tz", default="UTC", metavar="ZONE", help="time zone: UTC, local, Europe/Berlin")
     shown.add_argument("-o", "--output", metavar="FILE", help="write there, not to standard output")
     shown.add_argument("-q", "--quiet", action="store_true", help="no progress, no warnings")
+    if verb == "check":
+        chosen.add_argument("--role", choices=("client", "server"), help="only what this side did")
+        shown.add_argument(
+            "--format", choices=("text", "json", "junit", "sarif"), default="text", help="how to tell it"
+        )
     if verb == "explain":
         sub.add_argument("--patterns", action=_Patterns, nargs=0, help="list the patterns behind causes, and stop")
         shown.add_argument("--md", action="store_true", help="Markdown, for a ticket")
     sub.add_argument("--fail-on", choices=("odd", "should", "must"), metavar="SEVERITY",
+                     default="should" if verb == "check" else None,
                      help="exit with 1 where a note (of the rows chosen) is this bad: odd, should or must")  # fmt: skip
 
 

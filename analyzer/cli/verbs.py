@@ -15,7 +15,7 @@ from analyzer.analysis.pipeline import analyze
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.bundled import resolve
 from analyzer.capture.files import open_source
-from analyzer.cli import explain, jsonl, listing, summary
+from analyzer.cli import check, explain, jsonl, listing, summary
 from analyzer.cli.diagnostics import progress_bar, warn
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page, standard_output
@@ -24,7 +24,7 @@ from analyzer.times import zone_of
 from analyzer.views import View
 from dissectors.notes import Severity
 
-TABLE_OF = {"summary": "connections", "explain": "connections"}
+TABLE_OF = {"summary": "connections", "explain": "connections", "check": "notes"}
 PREVIEW = 80
 
 
@@ -71,6 +71,8 @@ def choose(view: View, options: argparse.Namespace, zone: tzinfo) -> npt.NDArray
         mask &= view.select(term, zone)
     if options.filter is not None:
         mask &= view.select(options.filter, zone)
+    if getattr(options, "role", None):
+        mask &= view.select(f"sender == {options.role}", zone)
     places = np.flatnonzero(mask)
     return places[: options.limit] if options.limit and options.verb != "summary" else places
 
@@ -111,7 +113,9 @@ def _write(options: argparse.Namespace, snapshot: Snapshot, view: View, places: 
         jsonl.write(view, places, stream, _json_payload(manner) if has_payload else None)
         return
     shown = Manner(zone, options.show_secrets, listing.payload_writer(manner, options.show_secrets, PREVIEW))
-    if options.verb == "summary":
+    if options.verb == "check":
+        check.write(options.format, view, places, page, shown, options.files)
+    elif options.verb == "summary":
         summary.write(snapshot, view, places, page, shown, options.limit)
     elif options.verb == "explain":
         _explain(options, view, places, page, shown)

@@ -1,0 +1,78 @@
+"""`framescope check`: what is wrong, in four forms."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+import pytest
+
+from analyzer.cli.main import main
+from tests.wire.captures import pcap
+from tests.wire.frames import CLOSE, PONG, TEXT, close_payload, frame
+from tests.wire.talks import KEY, Talk
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> str:
+    """A client that does not mask, a server that does, an odd pong."""
+    talk = Talk().open().upgrade().send("C", frame(TEXT, "bare")).send("S", frame(TEXT, "masked", True, 0, KEY))
+    talk.frame("C", PONG, "\x1b[31m").frame("C", CLOSE, close_payload(1000)).frame("S", CLOSE, close_payload(1000))
+    path = tmp_path / "bad.pcap"
+    path.write_bytes(pcap(talk.fin("S").fin("C").packets()))
+    return str(path)
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> str:
+    """Nothing wrong."""
+    talk = Talk().open().upgrade().frame("C", TEXT, "fine").frame("C", CLOSE, close_payload(1000))
+    path = tmp_path / "good.pcap"
+    path.write_bytes(pcap(talk.frame("S", CLOSE, close_payload(1000)).fin("S").fin("C").packets()))
+    return str(path)
+
+
+def test_text_is_grouped_with_the_worst_first(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", bad]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")][:3] == ["must", "must", "odd"]
+    assert "RFC 6455 §5.1" in lines[0]
+    assert "packet" in lines[1]
+    assert lines[-1] == "3 observations on 1 connection: 2 must, 0 should, 1 odd"
+
+
+def test_a_role_is_judged_alone(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--role", "server", "--format", "json", bad]) == 1
+    assert [json.loads(line)["sender"] for line in capsys.readouterr().out.splitlines()] == ["server"]
+
+
+def test_severity_decides_the_exit_status(bad: str, good: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", good]) == 0
+    assert main(["check", "--filter", "severity == odd", bad]) == 0
+    assert main(["check", "--filter", "severity == odd", "--fail-on", "odd", bad]) == 1
+    assert "0 observations" in capsys.readouterr().out
+
+
+def test_junit_has_a_suite_a_connection(bad: str, good: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["check", "--format", "junit", bad])
+    root = Xml.fromstring(capsys.readouterr().out)
+    (suite,) = root
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "2")
+    assert [len(case.findall("failure")) for case in suite] == [1, 1, 0]
+    assert all("\x1b" not in (text or "") for text in root.itertext())
+    main(["check", "--format", "junit", good])
+    (suite,) = Xml.fromstring(capsys.readouterr().out)
+    assert (suite.get("failures"), suite[0].get("name")) == ("0", "nothing to note")
+
+
+def test_sarif_names_rules_and_places(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["check", "--format", "sarif", bad])
+    log = json.loads(capsys.readouterr().out)
+    (run,) = log["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert log["version"] == "2.1.0"
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]] == result["ruleId"]
+        assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].endswith("bad.pcap")
+    assert sorted(result["level"] for result in run["results"]) == ["error", "error", "note"]
