@@ -251,7 +251,9 @@ class ConnectionsPage(Page):
             [Piece(entry.verdict, style)],
         ]  # fmt: skip
         if entry.connection >= 0:
-            for item in tell(capture.snapshot, entry.connection).evidence[: 3 if self.size.height < 30 else 6]:
+            telling = tell(capture.snapshot, entry.connection)
+            lines.append([Piece("  likely: ", "dim"), Piece(printable(mask_text(telling.likely)), "odd")])
+            for item in telling.evidence[: 3 if self.size.height < 30 else 6]:
                 where = f"packet {item.packet + 1}: " if item.packet >= 0 else ""
                 lines.append([Piece(f"  {where}", "dim"), Piece(printable(mask_text(item.text)))])
         else:

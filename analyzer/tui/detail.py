@@ -176,10 +176,18 @@ class DetailPage(Page):
             return
         telling = tell(capture.snapshot, self.entry.connection)
         style = STATE_STYLES.get(self.entry.state, "plain")
-        lines: list[Line] = [[Piece(printable(mask_text(telling.sentence)), style)], [], [Piece("evidence", "bold")]]
+        lines: list[Line] = [[Piece(_safe(telling.sentence), style)], [], [Piece("likely cause", "bold")]]
+        lines.append([Piece(f"  {_safe(telling.likely)}", "odd" if telling.cause else "dim")])
+        if telling.incident:
+            lines.append([Piece(f"  {_safe(telling.incident)}", "bad")])
+        lines += [[Piece("  or: ", "dim"), Piece(_safe(other))] for other in telling.alternatives]
+        if telling.tries:
+            lines += [[], [Piece("what to try", "bold")]]
+            lines += [[Piece(f"  {_safe(attempt)}")] for attempt in telling.tries]
+        lines += [[], [Piece("evidence", "bold")]]
         for item in telling.evidence:
             where = f"packet {item.packet + 1}" if item.packet >= 0 else ""
-            lines.append([Piece(f"  {where:<14}", "dim"), Piece(printable(mask_text(item.text)))])
+            lines.append([Piece(f"  {where:<14}", "dim"), Piece(_safe(item.text))])
         close = capture.snapshot["closes"].row(self.entry.connection)
         lines += [[], [Piece("what each side's API reports (RFC 6455 §7.1.5)", "bold")]]
         for side in ("client", "server"):
@@ -232,6 +240,11 @@ class DetailPage(Page):
         for widget in event.pane.query("HexLines, VerticalScroll"):
             widget.focus()
             break
+
+
+def _safe(text: str) -> str:
+    """Words that may hold what peers sent."""
+    return printable(mask_text(text))
 
 
 def _frame_and_message(capture: Capture, kind: Kind, ref: int) -> tuple[int, int]:
