@@ -14,6 +14,10 @@ from analyzer.limits import Limits
 
 FIRST, OFTEN = 0.1, 0.3
 """Seconds until the first snapshot, and between later ones."""
+CHUNK = 512 << 10
+"""Octets taken at a time: the compiled walks hold the interpreter while they run, and keys wait for it."""
+BREATH = 0.002
+"""Seconds between chunks that belong to the screen."""
 SHARE = 10
 """Of the time that reading takes, at most one in so many goes into snapshots that are overtaken."""
 
@@ -35,7 +39,7 @@ class Reading(threading.Thread):
                  failed: Callable[[BaseException], None], limits: Limits | None = None) -> None:  # fmt: skip
         super().__init__(name="reading", daemon=True)
         self.source = source
-        self.limits = limits or Limits()
+        self.limits = limits or Limits(chunk=CHUNK)
         self._publish = publish
         self._failed = failed
         self._stop = threading.Event()
@@ -60,6 +64,7 @@ class Reading(threading.Thread):
             if self._stop.is_set():
                 return
             analysis.feed(records)
+            time.sleep(BREATH)
             now = time.monotonic()
             if now >= due:
                 self._publish(analysis.snapshot(), self._progress(now - started))
