@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from dissectors.columns import Growing
+from dissectors.columns import Growing, wider
 from dissectors.notes import Note
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings
@@ -74,8 +74,8 @@ class Folds:
         if slots <= self.room:
             return
         more = max(slots, 2 * self.room, 256) - self.room
-        for name, values in self.whole.items():
-            self.whole[name] = np.concatenate([values, np.zeros(more, np.int64)])
+        for name, column in self.whole.items():
+            self.whole[name] = wider(column, self.room + more)
         for objects in (self.inflaters, self.recent, self.control, self.pings):
             objects.extend([None] * more)
         self.room += more
