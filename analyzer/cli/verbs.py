@@ -99,6 +99,10 @@ def _output(path: str | None) -> Iterator[TextIO]:
             yield stream
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
+    except ValueError as error:
+        if "\0" not in path:
+            raise
+        raise OutputError(f"{path} cannot be written: {error}") from None
 
 
 def _write(options: argparse.Namespace, snapshot: Snapshot, view: View, places: npt.NDArray[np.int64], stream: TextIO,

@@ -197,8 +197,9 @@ def inflate(folds: Folds, slot: int, data: Any) -> None:
             data = inflater.unused_data
             inflater = restart(window(folds, slot))
             folds.inflaters[slot] = inflater
-            folds.fresh[slot] = 1
             if not data or data == TAIL:
+                # fresh only while nothing was fed: behind part of a block the tail is that block's
+                folds.fresh[slot] = not data
                 return
             continue
         if len(out) < PIECE:
