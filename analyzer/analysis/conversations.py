@@ -328,7 +328,6 @@ class Conversations:
         left, self._upgrades = self._upgrades, []
         agreed = _agreed(left)
         streams = np.array([upgrade.stream for upgrade in left], np.int64)
-        np.empty(0, np.int64)
         if batch is None:
             for gathered in (self._channels, self._exchanges, self._handshakes):
                 gathered.append()

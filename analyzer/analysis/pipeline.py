@@ -213,6 +213,3 @@ def _with_early(columns: dict[str, Array], at: Array,
         at = np.concatenate([np.array([piece.at for _, piece in early], np.int64), at])
     order = np.argsort(columns["release"], kind="stable")
     return {name: column[order] for name, column in columns.items()}, at[order]
-
-
-__all__ = ["Analysis", "Table", "analyze"]
