@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dissectors.http.dialogue import Dialogue, Exchange
-from dissectors.http.upgrade import ACCEPTED, RIGHT, Handshake, accept_of, is_key
+from dissectors.http.upgrade import RIGHT, Handshake, accept_of, is_key
+from dissectors.schemas import ACCEPTED
 
 KEY, ACCEPT = 24, 28
 """Octets of a key (16 in base64) and of an accept value (20 in base64); RFC 6455 §4.1, §4.2.2."""
