@@ -12,10 +12,9 @@ from analyzer.streams.assembly import Assembly
 from dissectors.notes import Layer, Severity
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
+from dissectors.websocket.opcodes import NO_STATUS, PING
 
 Columns = Mapping[str, Array]
-EMPTY_CLOSE = 1005
-FIN, RST = 1, 2
 RST_BIT = 4
 AT_ONCE = 50_000_000
 """ns within which a proxy ends both of its legs; nginx and HAProxy take 0.1 ms on loopback."""
@@ -39,7 +38,7 @@ def websocket_facts(tables: Mapping[str, Table], framing: Framing, assembly: Ass
         "bare": (~closed & (closes["end"] > 0)).astype(np.int64),
         "close_by": closes["close_by"].astype(np.int64),
         "close_reason": closes["close_reason"].astype(np.int64),
-        "code": np.where(closed & (closes["close_code"] < 0), EMPTY_CLOSE, closes["close_code"]),
+        "code": np.where(closed & (closes["close_code"] < 0), NO_STATUS, closes["close_code"]),
         "answered": (closes["answer_message"] >= 0).astype(np.int64),
         "closer_ends": (closed & (closes["close_by"] == ender)).astype(np.int64),
         "end_after_close": _span(closes["close_time"], closes["end_time"], closed),
@@ -133,7 +132,7 @@ def _last_messages(tables: Mapping[str, Table], connections: Columns, closes: Co
     data = data[data < bound[channel[data]]]
     last = np.full(2 * channels, -1, np.int64)
     last[2 * channel[data] + of_server[data]] = data  # the last assignment wins
-    pings = np.flatnonzero((messages["opcode"] == 9) & of_server)
+    pings = np.flatnonzero((messages["opcode"] == PING) & of_server)
     order = pings[np.argsort(channel[pings], kind="stable")]
     apart = np.full(channels, -1, np.int64)
     pairs = np.flatnonzero(np.diff(channel[order]) == 0)
