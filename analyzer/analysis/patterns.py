@@ -45,7 +45,7 @@ class Pattern:
 
 
 LOW, MEDIUM, HIGH = Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH
-MS, MINUTE, HOUR = SECOND // 1000, 60 * SECOND, 3600 * SECOND
+MS, MINUTE = SECOND // 1000, 60 * SECOND
 CLIENT, SERVER = 0, 1
 
 BARE = same("bare", 1, words="no Close frame")
