@@ -9,6 +9,7 @@ import numpy as np
 from analyzer.analysis.facts import SECOND, Facts
 from analyzer.analysis.frames import Framing
 from analyzer.streams.assembly import Assembly
+from analyzer.streams.sequence import distances
 from dissectors.notes import Layer, Severity
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
@@ -222,13 +223,12 @@ def _owed(seq: Array, ack: Array, slot: Array, length: Array, flags: Array, slot
     stop = np.zeros(slots, np.int64)
     data = np.flatnonzero(length > 0)
     sent = np.zeros(slots, np.bool_)
-    stop[slot[data]] = (seq[data].astype(np.int64) + length[data]) & 0xFFFFFFFF
+    stop[slot[data]] = seq[data].astype(np.int64) + length[data]
     sent[slot[data]] = True
     acks = np.flatnonzero(flags & (16 | RST_BIT) == 16)
     reach = np.full(slots, -1, np.int64)
     reach[slot[acks] ^ 1] = ack[acks]
-    behind = ((stop - reach + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-    owed: Array = np.where(sent & (reach >= 0), np.maximum(behind, 0), 0)
+    owed: Array = np.where(sent & (reach >= 0), np.maximum(distances(stop - reach), 0), 0)
     return owed
 
 
