@@ -17,13 +17,12 @@ from dissectors.schemas import (
 )
 from dissectors.tables import Column, Schema
 
-# Codes are plain integers: NumPy takes a member of an IntEnum for a 64-bit one, and widens each column it meets.
-TCP, UDP, ICMP, ARP, OTHER_IP, FRAGMENT, NOT_IP, MALFORMED, LINK_TYPE, QUIC = range(10)
 KINDS = {
-    TCP: "tcp", UDP: "udp", ICMP: "icmp", ARP: "arp", OTHER_IP: "other-ip", FRAGMENT: "fragment", NOT_IP: "not-ip",
-    MALFORMED: "malformed", LINK_TYPE: "link-type", QUIC: "quic",
+    0: "tcp", 1: "udp", 2: "icmp", 3: "arp", 4: "other-ip", 5: "fragment", 6: "not-ip", 7: "malformed",
+    8: "link-type", 9: "quic",
 }  # fmt: skip
 """What a captured record is. link-type: its link type has no decoder here."""
+# Codes are plain integers: NumPy takes a member of an IntEnum for a 64-bit one, and widens each column it meets.
 DATA, GAP, OVERLAP, LATE, END, RESET = range(6)
 SPAN_KINDS = {DATA: "data", GAP: "gap", OVERLAP: "overlap", LATE: "late", END: "end", RESET: "reset"}
 """end: the FIN, in order; reset: a RST."""

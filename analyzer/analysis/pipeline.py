@@ -22,11 +22,13 @@ from analyzer.capture.records import Records, Source
 from analyzer.limits import Limits
 from analyzer.packets.addresses import AddressBook
 from analyzer.packets.decode import decode
-from analyzer.schemas import DATA, END, GAP, KINDS, LINK_TYPE, TABLES
+from analyzer.schemas import DATA, END, GAP, KINDS, TABLES
 from analyzer.streams.assembly import Assembly, Delivered
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
 
+LINK_TYPE = 8
+"""The code of `schemas.KINDS`: a link type without a decoder."""
 UNSEALED = 2
 """Blocks at the end of a table that still keep the rows of traffic of no interest: what a stream is shows soon."""
 

@@ -18,12 +18,10 @@ from analyzer.packets.layouts import IPV4, IPV6, TCP
 from analyzer.packets.link import ARP, LINKS, NOT_IP, UNDECIDED, Octets
 from analyzer.packets.link import IPV4 as ETHER_IPV4
 from analyzer.packets.link import IPV6 as ETHER_IPV6
-from analyzer.schemas import ARP as ARP_KIND
-from analyzer.schemas import FRAGMENT, ICMP, LINK_TYPE, MALFORMED, OTHER_IP, QUIC, UDP
-from analyzer.schemas import NOT_IP as NOT_IP_KIND
-from analyzer.schemas import TCP as TCP_KIND
 from dissectors.tables import Array
 
+TCP_KIND, UDP, ICMP, ARP_KIND, OTHER_IP, FRAGMENT, NOT_IP_KIND, MALFORMED, LINK_TYPE, QUIC = range(10)
+"""Codes of `schemas.KINDS`."""
 HOP_BY_HOP, ROUTING, FRAGMENT_HEADER, AUTHENTICATION, DESTINATION = 0, 43, 44, 51, 60
 EXTENSIONS = (HOP_BY_HOP, ROUTING, FRAGMENT_HEADER, AUTHENTICATION, DESTINATION)
 """IPv6 extension headers that are passed over (RFC 8200 §4, RFC 4302)."""

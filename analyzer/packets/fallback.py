@@ -5,12 +5,11 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from analyzer.schemas import FRAGMENT, ICMP, MALFORMED, NOT_IP, OTHER_IP, TCP, UDP
-
+TCP, UDP, ICMP, OTHER_IP, FRAGMENT, NOT_IP, MALFORMED = 0, 1, 2, 4, 5, 6, 7
+"""Codes of `schemas.KINDS`."""
 SNAP = b"\xaa\xaa\x03"
 VLAN_TAGS = (b"\x81\x00", b"\x88\xa8", b"\x91\x00")
-PROTOCOLS = {6: TCP, 17: UDP, 1: ICMP, 58: ICMP}
-"""Kinds by protocol number; 58 is ICMPv6."""
+KINDS = {6: TCP, 17: UDP, 1: ICMP, 58: ICMP}
 
 
 def decode_one(link: int, octets: bytes, wire: int) -> dict[str, int | bytes]:
@@ -60,7 +59,7 @@ def _transport(packet: Any, version: int, octets: bytes, network: int, wire: int
     if fragment:
         return {"kind": FRAGMENT}
     if protocol != 6:
-        return {"kind": PROTOCOLS.get(protocol, OTHER_IP)}
+        return {"kind": KINDS.get(protocol, OTHER_IP)}
     at = network + header
     if at + 20 > min(len(octets), stop):
         return {"kind": MALFORMED}

@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from analyzer.capture.records import Records
 from analyzer.packets.decoded import Decoded
-from analyzer.schemas import ENDINGS, PACKETS, SPANS, STREAMS, TCP
+from analyzer.schemas import ENDINGS, PACKETS, SPANS, STREAMS
 from analyzer.streams import flow_walk, segment_walk
 from dissectors.tables import Array, Table
 
+TCP = 0
+"""The code of `schemas.KINDS`."""
 SYN, ACK = 2, 16
-"""Flag bits (RFC 9293 §3.1)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from analyzer import schemas
-from analyzer.analysis import causes, closes
+from analyzer.analysis import causes, closes, pipeline
+from analyzer.packets import decode
 from analyzer.schemas import TABLES
 from analyzer.streams import segment_walk
 from dissectors import schemas as floor
@@ -14,6 +15,13 @@ from dissectors.http import dialogue, upgrade
 from dissectors.websocket import message_walk, scanner
 
 CODES: dict[str, tuple[dict[int, str], dict[int, str]]] = {
+    "kinds of records": (
+        schemas.KINDS,
+        {decode.TCP_KIND: "tcp", decode.UDP: "udp", decode.ICMP: "icmp", decode.ARP_KIND: "arp",
+         decode.OTHER_IP: "other-ip", decode.FRAGMENT: "fragment", decode.NOT_IP_KIND: "not-ip",
+         decode.MALFORMED: "malformed", decode.LINK_TYPE: "link-type", decode.QUIC: "quic",
+         pipeline.LINK_TYPE: "link-type"},
+    ),
     "span kinds of the segment walk": (
         schemas.SPAN_KINDS,
         {segment_walk.DATA: "data", segment_walk.GAP: "gap", segment_walk.LATE: "late",
