@@ -100,11 +100,6 @@ class Meaning:
     source: str
     sentence: str
 
-    @property
-    def name(self) -> str:
-        """The layer's name in lower case."""
-        return self.layer.name.lower()
-
 
 _O, _S, _M = Severity.ODD, Severity.SHOULD, Severity.MUST
 _TCP, _HTTP, _HS = Layer.TCP, Layer.HTTP, Layer.HANDSHAKE

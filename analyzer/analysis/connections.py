@@ -26,12 +26,9 @@ from analyzer.analysis.frames import Framing
 from analyzer.analysis.unseen import unseen_octets
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Severity
-from dissectors.schemas import NO_TIME
+from dissectors.schemas import ACCEPTED, NO_TIME, OTHER, REFUSED
 from dissectors.tables import Array, Strings, Table
-
-UNANSWERED, ACCEPTED, REFUSED, OTHER = 0, 1, 2, 3
-"""Codes of `schemas.RESULTS`."""
-PONG = 10
+from dissectors.websocket.opcodes import PONG
 
 
 def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,

@@ -29,23 +29,19 @@ from analyzer.analysis.openings import Agreed, Batch, Order, Rows, by_direction,
 from analyzer.analysis.sniffing import protocol_of
 from analyzer.capture.records import Source
 from analyzer.limits import Limits
-from analyzer.schemas import CHANNELS
+from analyzer.schemas import BY_REQUEST, BY_RESPONSE, CHANNELS, DATA, END, GAP, MIDDLE, RESET
 from analyzer.streams.assembly import Delivered
 from dissectors.columns import wider
 from dissectors.http.dialogue import Dialogue, Exchange, Upgrade
 from dissectors.http.openings import Openings
 from dissectors.http.sniff import Claim, sniff
-from dissectors.http.upgrade import ACCEPTED, Handshake
-from dissectors.schemas import EXCHANGES, HANDSHAKES
+from dissectors.http.upgrade import Handshake
+from dissectors.schemas import ACCEPTED, EXCHANGES, HANDSHAKES
 from dissectors.tables import Array, Strings, Table
 from dissectors.tls import HELLO_LIMIT, NOTHING, client_hello
 
 HTTP, WEBSOCKET, OPAQUE, ENCRYPTED = 0, 1, 2, 3
 """Phases. From OPAQUE on, rows of packets and spans are let go."""
-DATA, GAP, END, RESET = 0, 1, 4, 5
-"""Codes of `schemas.SPAN_KINDS`."""
-BY_REQUEST, BY_RESPONSE = 1, 2
-"""Codes of `schemas.KNOWN_BY`."""
 TLS_RECORDS = (b"\x16\x03", b"\x17\x03")
 """First octets of TLS: records of handshake, or of data where the capture began later (RFC 8446 §5.1)."""
 
@@ -234,7 +230,7 @@ class Conversations:
             self.encrypted.add(talk.stream, side if hello is not NOTHING else -1, hello)
             self._leave(talk, ENCRYPTED)
             return
-        middle = self.tables["streams"].row(talk.stream)["opening"] == 0
+        middle = self.tables["streams"].row(talk.stream)["opening"] == MIDDLE
         self.protocols[protocol_of(talk.head[side], middle)] += 1
         self._leave(talk, OPAQUE)
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from analyzer.analysis.facts import SECOND, Facts
 from analyzer.analysis.frames import Framing
+from analyzer.streams.sequence import distances
 from dissectors.notes import Layer, Severity
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
+from dissectors.websocket.opcodes import NO_STATUS, PING
 
 Columns = Mapping[str, Array]
-EMPTY_CLOSE = 1005
-FIN, RST = 1, 2
 RST_BIT = 4
 AT_ONCE = 50_000_000
 """ns within which a proxy ends both of its legs; nginx and HAProxy take 0.1 ms on loopback."""
@@ -38,7 +38,7 @@ def websocket_facts(tables: Mapping[str, Table], framing: Framing, strings: Stri
         "bare": (~closed & (closes["end"] > 0)).astype(np.int64),
         "close_by": closes["close_by"].astype(np.int64),
         "close_reason": closes["close_reason"].astype(np.int64),
-        "code": np.where(closed & (closes["close_code"] < 0), EMPTY_CLOSE, closes["close_code"]),
+        "code": np.where(closed & (closes["close_code"] < 0), NO_STATUS, closes["close_code"]),
         "answered": (closes["answer_message"] >= 0).astype(np.int64),
         "closer_ends": (closed & (closes["close_by"] == ender)).astype(np.int64),
         "end_after_close": _span(closes["close_time"], closes["end_time"], closed),
@@ -132,7 +132,7 @@ def _last_messages(tables: Mapping[str, Table], connections: Columns, closes: Co
     data = data[data < bound[channel[data]]]
     last = np.full(2 * channels, -1, np.int64)
     last[2 * channel[data] + of_server[data]] = data  # the last assignment wins
-    pings = np.flatnonzero((messages["opcode"] == 9) & of_server)
+    pings = np.flatnonzero((messages["opcode"] == PING) & of_server)
     order = pings[np.argsort(channel[pings], kind="stable")]
     apart = np.full(channels, -1, np.int64)
     pairs = np.flatnonzero(np.diff(channel[order]) == 0)
@@ -226,13 +226,12 @@ def _owed(seq: Array, ack: Array, slot: Array, length: Array, flags: Array, slot
     stop = np.zeros(slots, np.int64)
     data = np.flatnonzero(length > 0)
     sent = np.zeros(slots, np.bool_)
-    stop[slot[data]] = (seq[data].astype(np.int64) + length[data]) & 0xFFFFFFFF
+    stop[slot[data]] = seq[data].astype(np.int64) + length[data]
     sent[slot[data]] = True
     acks = np.flatnonzero(flags & (16 | RST_BIT) == 16)
     reach = np.full(slots, -1, np.int64)
     reach[slot[acks] ^ 1] = ack[acks]
-    behind = ((stop - reach + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-    owed: Array = np.where(sent & (reach >= 0), np.maximum(behind, 0), 0)
+    owed: Array = np.where(sent & (reach >= 0), np.maximum(distances(stop - reach), 0), 0)
     return owed
 
 

@@ -15,7 +15,8 @@ from hashlib import sha1
 from typing import NamedTuple
 
 from dissectors.http.dialogue import Dialogue, Exchange
-from dissectors.http.upgrade import ACCEPTED, GUID, RIGHT, Handshake
+from dissectors.http.upgrade import GUID, RIGHT, Handshake
+from dissectors.schemas import ACCEPTED
 
 KEY, ACCEPT = 24, 28
 """Octets of a key (16 in base64) and of an accept value (20 in base64); RFC 6455 §4.1, §4.2.2."""

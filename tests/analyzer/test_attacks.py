@@ -18,7 +18,7 @@ from analyzer.cli.main import main
 from analyzer.errors import FilterError
 from analyzer.escape import printable
 from analyzer.limits import Limits
-from dissectors.http.head import _FIELDS, LINE, read_head
+from dissectors.http.head import _FIELDS, SHORT, read_head
 from dissectors.schemas import NO_TIME
 from tests.outcome import everything
 from tests.wire.captures import interface, packet_block, pcap, section
@@ -253,7 +253,7 @@ def test_what_stands_before_damage_in_zstd_is_shown(tmp_path: Path, end: str) ->
 def test_a_line_that_is_kept_is_short() -> None:
     for number in range(20):
         read_head(f"GET / HTTP/1.1\r\nX-{number}: {'long ' * 2000}\r\n\r\n".encode())
-    assert max(map(len, _FIELDS), default=0) <= LINE
+    assert max(map(len, _FIELDS), default=0) <= SHORT
 
 
 def test_letters_without_a_shape_are_shown() -> None:
