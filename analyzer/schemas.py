@@ -24,7 +24,7 @@ KINDS = {
 """What a captured record is. link-type: its link type has no decoder here."""
 SPAN_KINDS = {0: "data", 1: "gap", 2: "overlap", 3: "late", 4: "end", 5: "reset"}
 """end: the FIN, in order; reset: a RST."""
-CHANNEL_KINDS = {0: "tcp"}
+CHANNEL_KINDS = {0: "tcp", 1: "connect"}
 ENDING_KINDS = {0: "none", 1: "FIN", 2: "RST"}
 OPENINGS = {0: "middle", 1: "SYN", 2: "SYN-ACK"}
 KNOWN_BY = {0: "unknown", 1: "request", 2: "response", 3: "SYN", 4: "mask"}
@@ -113,14 +113,26 @@ SPANS = Schema(
     ),
 )
 
+_PASSED = (
+    text("connect_target", "what the CONNECT around it asked for, host and port", "RFC 9110 §9.3.6"),
+    text("proxied_source", "the real client's address and port, as a PROXY header says", "PROXY protocol §2"),
+)
+
 CHANNELS = Schema(
     "channels",
-    "a pair of octet sequences that dissectors read",
+    "a pair of octet sequences that dissectors read; offsets in it are those of its TCP connection",
     (
         Column("kind", "u1", "what it is made of", values=CHANNEL_KINDS),
         Column("stream", "i4", "the TCP connection that carries it", "row of STREAMS"),
         Column("client", "u1", "physical direction of the client", values=DIRECTIONS),
         Column("known_by", "u1", "how the client is known", values=KNOWN_BY),
+        Column("parent", "i4", "the channel whose tunnel it is inside of", "row of CHANNELS", null=-1),
+        Column("start_0", "i8", "where it begins in the first side's octets", "offset"),
+        Column("start_1", "i8", "where it begins in the other side's octets", "offset"),
+        *_PASSED,
+        Column("proxied_version", "u1", "version of the PROXY header before it", null=0, source="PROXY protocol §2"),
+        text("proxied_destination", "address and port that its client asked for, as a PROXY header says"),
+        text("proxied_details", "what else a PROXY header says: authority, ALPN, TLS, unique ID"),
     ),
 )
 
@@ -147,6 +159,7 @@ CONNECTIONS = Schema(
         Column("client_port", "u2", "port of the client"),
         Column("server_address", "i8", "address of the server", "address"),
         Column("server_port", "u2", "port of the server"),
+        *_PASSED,
         *_both("frames", "frames"),
         *_both("messages", "data messages"),
         *_both("octets", "payload of data frames on the wire", "octets"),
@@ -206,6 +219,7 @@ ENCRYPTED = Schema(
         Column("server_port", "u2", "port of the server"),
         text("server_name", "server name that the client asks for (SNI)", "RFC 6066 §3"),
         text("protocols", "protocols that the client offers (ALPN)", "RFC 7301 §3.1"),
+        *_PASSED,
         *_both("seen", "octets of the stream that the capture holds", "octets"),
         *_both("unseen", "octets that the capture does not hold", "octets"),
         Column("end", "u1", "how TCP ended first", values=ENDING_KINDS),
