@@ -169,6 +169,22 @@ CONNECTIONS = Schema(
         *_both("seen", "octets of the stream that the capture holds", "octets"),
         *_both("unseen", "octets that the capture does not hold", "octets"),
         Column("round_trip", "i8", "median of the ping round trips", "ns", null=-1),
+        Column(
+            "client_leg", "i8", "the same session before the proxy, nearer to the client", "row of CONNECTIONS", null=-1
+        ),
+        Column(
+            "server_leg", "i8", "the same session behind the proxy, nearer to the server", "row of CONNECTIONS", null=-1
+        ),
+        Column("other_view", "i8", "the same TCP connection, captured elsewhere", "row of CONNECTIONS", null=-1),
+        Column(
+            "clock_offset",
+            "i8",
+            "by how much the other view's clock is ahead",
+            "ns",
+            null=NO_TIME,
+            source="RFC 5905 §8",
+        ),
+        Column("clock_error", "i8", "how wrong that may be", "ns", null=-1, source="RFC 5905 §8"),
         Column("notes", "i8", "observations of severity should or must"),
         time("opened", "when the handshake was complete"),
         time("first_time", "time of its first octet"),

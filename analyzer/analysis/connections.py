@@ -23,6 +23,7 @@ from analyzer.analysis.encrypted import Encrypted, encrypted_columns
 from analyzer.analysis.evidence import websocket_facts
 from analyzer.analysis.facts import Facts
 from analyzer.analysis.frames import Framing
+from analyzer.analysis.legs import twin_columns
 from analyzer.analysis.unseen import unseen_octets
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Severity
@@ -59,6 +60,7 @@ def _sessions(made: Mapping[str, Table], tables: Mapping[str, Table], framing: F
     number = np.where(accepted, number_of[stream], -1)
     closes = close_columns(tables, framing, assembly, stream, client, number)
     connections = _columns(tables, framing, assembly, channel, stream, client, number, closes)
+    connections |= twin_columns(tables, assembly, connections)
     facts = websocket_facts(tables, framing, assembly, strings, connections, closes, number)
     made["incidents"].append(_causes(facts, connections, closes))
     made["connections"].append(connections)

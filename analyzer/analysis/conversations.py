@@ -94,6 +94,8 @@ class Talk:
     targets: list[str] = field(default_factory=list)
     """What the CONNECTs around it asked for."""
     parent: int = -1
+    waits: int = -1
+    """The direction that must be heard first: the client's, where a response was captured before its PROXY header."""
     since: int = 0
     """Pieces of `seen` that came before its first octets could be judged."""
 
@@ -238,6 +240,15 @@ class Conversations:
                 return
             self._take(talk, earlier, octets, position if earlier is piece else -1)
 
+    def _restart(self, talk: Talk, piece: Piece, octets: memoryview, position: int) -> None:
+        """A response told what the connection is, and now its client may begin with a PROXY header. Nothing was read
+        yet: a response waits for its request."""
+        talk.waits, talk.dialogue, talk.head = piece.slot & 1, None, [b"", b""]
+        self._moved[piece.slot] = talk.starts[talk.waits]
+        self._moved[piece.slot ^ 1] = talk.starts[1 - talk.waits]
+        talk.seen.append(piece)
+        self._again(talk, piece, octets, position)
+
     def _decide(self, talk: Talk, piece: Piece, octets: memoryview, position: int) -> None:
         """Find out from its first octets whether a connection speaks HTTP, and which side is the client."""
         side = piece.slot & 1
@@ -251,6 +262,8 @@ class Conversations:
             claim = Claim.NO
         else:
             return
+        if claim is Claim.RESPONSE and talk.waits == 1 - side:
+            claim = Claim.UNDECIDED
         talk.seen.append(piece)
         if claim is Claim.UNDECIDED and len(talk.seen) - talk.since < self.limits.undecided_spans:
             return
@@ -335,7 +348,11 @@ class Conversations:
             if piece.offset + piece.length < start:
                 return
             start = max(start, piece.offset)
-            dialogue.feed(side, start, self._octets(piece, start, octets, position), piece.mark)
+            fed = self._octets(piece, start, octets, position)
+            if side == dialogue.client and not talk.head[side] and fed.startswith(TLS_OR_PROXY) and talk.waits < 0:
+                self._restart(talk, piece, octets, position)
+                return
+            dialogue.feed(side, start, fed, piece.mark)
             if len(talk.seen) < self.limits.early_spans:
                 # beyond the limit the frame walk finds offsets left out, and says that framing is lost
                 talk.seen.append(piece)
@@ -415,7 +432,7 @@ class Conversations:
         talk.parent, talk.channel = talk.channel, -1
         talk.targets.append(target)
         talk.starts = list(upgrade.starts)
-        talk.dialogue, talk.head, talk.fault, talk.since = None, [b"", b""], None, 0
+        talk.dialogue, talk.head, talk.fault, talk.since, talk.waits = None, [b"", b""], None, 0, -1
         talk.seen = [piece for piece in talk.seen if piece.offset + piece.length > talk.starts[piece.slot & 1]]
 
     def _open(self, spans: Delivered, batch: Batch | None) -> list[Upgraded]:

@@ -20,8 +20,8 @@ def with_crc() -> bytes:
 
 
 GOOD = {
-    "v1": (proxy_text(CLIENT, SERVER), Passed(1, 46, "203.0.113.7:51234", "192.0.2.1:443")),
-    "v1 IPv6": (proxy_text(CLIENT6, SERVER6), Passed(1, 47, "[2001:db8::7]:51234", "[2001:db8::1]:443")),
+    "v1": (proxy_text(CLIENT, SERVER), Passed(1, len(proxy_text(CLIENT, SERVER)), "203.0.113.7:51234", "192.0.2.1:443")),
+    "v1 IPv6": (proxy_text(CLIENT6, SERVER6), Passed(1, len(proxy_text(CLIENT6, SERVER6)), "[2001:db8::7]:51234", "[2001:db8::1]:443")),
     "v1 unknown": (b"PROXY UNKNOWN\r\n", Passed(1, 15)),
     "v1 unknown, more": (b"PROXY UNKNOWN ff:: 1 2\r\n", Passed(1, 24)),
     "v2": (proxy_binary(CLIENT, SERVER), Passed(2, 28, "203.0.113.7:51234", "192.0.2.1:443")),
@@ -29,7 +29,7 @@ GOOD = {
     "v2 local": (SIGNATURE + b"\x20\x00\x00\x00", Passed(2, 16)),
     "v2 values": (
         proxy_binary(CLIENT, SERVER, [(1, b"h2"), (5, b"\xff\x01"), (0x20, b"\x01\0\0\0\0\x21\0\x07TLSv1.3")]),
-        Passed(2, 54, "203.0.113.7:51234", "192.0.2.1:443",
+        Passed(2, 56, "203.0.113.7:51234", "192.0.2.1:443",
                "ALPN h2, unique ID ff01, its client speaks TLSv1.3"),
     ),
     "v2 checksum": (with_crc(), Passed(2, 50, "203.0.113.7:51234", "192.0.2.1:443", "authority chat.example")),

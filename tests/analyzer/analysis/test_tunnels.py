@@ -55,7 +55,7 @@ def test_a_session_in_a_tunnel_is_read() -> None:
     assert [exchange["method"] for exchange in rows(octets, "exchanges")] == ["CONNECT", "GET"]
     outer, inner = snapshot_of(octets)["channels"]
     assert (outer["kind"], outer["parent"], inner["kind"], inner["parent"]) == (0, -1, 1, 0)
-    assert (inner["start_0"], inner["start_1"]) == (len(CONNECT) + 2, len(CONNECTED))
+    assert (inner["start_0"], inner["start_1"]) == (len(CONNECT) + 4, len(CONNECTED))
     assert not codes(octets)
 
 
@@ -177,6 +177,7 @@ def test_chunks_do_not_show(seed: int) -> None:
     random, talk = Random(seed), both(seed)
     octets = pcap(talk.packets(shuffle_within(resegment(talk.segments, random), random, 5)))
     whole = everything(octets)
-    assert len(whole["tables"]["channels"]) == 3
+    assert len(whole["tables"]["connections"]) == 1
+    assert len(whole["tables"]["channels"]) >= 3
     for chunk in (150, 400, 1000):
         assert everything(octets, chunk) == whole
