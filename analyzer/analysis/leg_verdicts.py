@@ -77,14 +77,18 @@ def tell_legs(snapshot: Snapshot, row: int, contents: Contents) -> list[str]:
     return told
 
 
-def _signs(snapshot: Snapshot, row: int) -> tuple[int, str]:
+ENDS = (("the client", "the proxy"), ("the proxy", "the server"))
+"""Who the client and the server of a leg are: of the one before a proxy, and of the one behind it."""
+
+
+def _signs(snapshot: Snapshot, row: int, ends: tuple[str, str]) -> tuple[int, str]:
     """The first sign of a leg's end: when, and what."""
     close = snapshot["closes"].row(row)
     if close["close_message"] >= 0:
         time = snapshot["messages"].row(close["close_message"])["time"]
-        return time, f"{SIDES[close['close_by']]} sent Close {_code(close['close_code'])}"
+        return time, f"{ends[close['close_by']]} sent Close {_code(close['close_code'])}"
     if close["end"]:
-        return close["end_time"], f"{SIDES[close['end_by']]} {TCP_ENDS[close['end']]} without a Close"
+        return close["end_time"], f"{ends[close['end_by']]} {TCP_ENDS[close['end']]} without a Close"
     return NO_TIME, "still open"
 
 
@@ -95,15 +99,14 @@ def _code(code: int) -> str:
 def _ends(snapshot: Snapshot, front: int, back: int) -> list[str]:
     """Which leg ended first, and whether the close code travelled."""
     sides = ("client's side", "server's side")
-    signs = [_signs(snapshot, row) for row in (front, back)]
+    signs = [_signs(snapshot, row, ends) for row, ends in zip((front, back), ENDS, strict=True)]
     closes = [snapshot["closes"].row(row) for row in (front, back)]
     if NO_TIME in (signs[0][0], signs[1][0]):
         return [f"{side}: {sign}" for side, (_, sign) in zip(sides, signs, strict=True)]
     first = int(signs[1][0] < signs[0][0])
     apart = duration(abs(signs[0][0] - signs[1][0]))
-    told = [
-        f"the {sides[first]} ended first: {signs[first][1]}; the {sides[1 - first]} {apart} later: {signs[1 - first][1]}"
-    ]
+    later = f"the {sides[1 - first]} {apart} later: {signs[1 - first][1]}"
+    told = [f"the {sides[first]} ended first: {signs[first][1]}; {later}"]
     has = [close["close_message"] >= 0 for close in closes]
     codes = [_code(close["close_code"]) for close in closes]
     if all(has):
