@@ -176,6 +176,7 @@ CONNECTIONS = Schema(
             "server_leg", "i8", "the same session behind the proxy, nearer to the server", "row of CONNECTIONS", null=-1
         ),
         Column("other_view", "i8", "the same TCP connection, captured elsewhere", "row of CONNECTIONS", null=-1),
+        Column("places", "u1", "in how many files its packets were captured: 2 where they were at two places"),
         Column(
             "clock_offset",
             "i8",

@@ -5,7 +5,7 @@ A row for every handshake, in their order: opened, refused, unanswered, or switc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -36,12 +36,13 @@ PONG = 10
 
 
 def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
-             number_of: npt.NDArray[np.int64], strings: Strings, encrypted: Encrypted) -> dict[str, Table]:  # fmt: skip
+             number_of: npt.NDArray[np.int64], strings: Strings, encrypted: Encrypted,
+             starts: Sequence[int]) -> dict[str, Table]:  # fmt: skip
     """CONNECTIONS, CLOSES and INCIDENTS, as they stand. `number_of`: the framing's number of the WebSocket session
-    on a TCP connection, -1 for none."""
+    on a TCP connection, -1 for none. `starts`: virtual offsets at which files begin."""
     made = {name: Table(tables[name].schema) for name in ("connections", "closes", "encrypted", "incidents")}
     if len(tables["handshakes"]):
-        _sessions(made, tables, framing, assembly, number_of, strings)
+        _sessions(made, tables, framing, assembly, number_of, strings, starts)
     if encrypted.hellos:
         columns, found = encrypted_columns(tables, encrypted, assembly, len(made["incidents"]))
         made["encrypted"].append(columns)
@@ -50,7 +51,7 @@ def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
 
 
 def _sessions(made: Mapping[str, Table], tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
-              number_of: npt.NDArray[np.int64], strings: Strings) -> None:  # fmt: skip
+              number_of: npt.NDArray[np.int64], strings: Strings, starts: Sequence[int]) -> None:  # fmt: skip
     """The rows of WebSocket sessions."""
     shakes = tables["handshakes"]
     channel = shakes["channel"]
@@ -60,7 +61,7 @@ def _sessions(made: Mapping[str, Table], tables: Mapping[str, Table], framing: F
     number = np.where(accepted, number_of[stream], -1)
     closes = close_columns(tables, framing, assembly, stream, client, number)
     connections = _columns(tables, framing, assembly, channel, stream, client, number, closes)
-    connections |= twin_columns(tables, assembly, connections)
+    connections |= twin_columns(tables, assembly, connections, starts)
     facts = websocket_facts(tables, framing, assembly, strings, connections, closes, number)
     made["incidents"].append(_causes(facts, connections, closes))
     made["connections"].append(connections)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from analyzer.analysis.contents import Contents
-from analyzer.analysis.legs import clock_offset, view_packets
+from analyzer.analysis.legs import Packets, clock_offset, views_of
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.analysis.verdicts import SIDES, TCP_ENDS, duration
 from dissectors.http.head import Head, read_head
@@ -50,15 +50,17 @@ def leg_phrase(snapshot: Snapshot, row: int) -> str:
 def view_phrase(snapshot: Snapshot, row: int) -> str:
     """That a connection was captured elsewhere too, and how the clocks differ; empty where it was not."""
     record = snapshot["connections"].row(row)
-    if record["other_view"] < 0:
+    if record["other_view"] < 0 and record["places"] < 2:
         return ""
-    other = snapshot["connections"].row(record["other_view"])
-    told = f"the same TCP connection was captured elsewhere as c{other['key']}"
+    told = "this TCP connection was captured at two places; the times shown are of both"
+    if record["other_view"] >= 0:
+        key = snapshot["connections"].row(record["other_view"])["key"]
+        told = f"the same TCP connection was captured elsewhere as c{key}"
     if record["clock_error"] < 0:
         return f"{told}; the clocks cannot be compared"
     ahead = "ahead" if record["clock_offset"] >= 0 else "behind"
     return (
-        f"{told}, whose clock is {duration(abs(record['clock_offset']))} {ahead}"
+        f"{told}; the other clock is {duration(abs(record['clock_offset']))} {ahead}"
         f" (give or take {duration(record['clock_error'])})"
     )
 
@@ -187,23 +189,24 @@ def tell_views(snapshot: Snapshot, row: int) -> list[str]:
     """How the other view of a connection differs, a line each; nothing where there is none."""
     record = snapshot["connections"].row(row)
     other = record["other_view"]
-    if other < 0:
+    if other < 0 and record["places"] < 2:
         return []
-    tables, columns = snapshot.tables, {name: snapshot["connections"][name] for name in ("stream", "client_direction")}
+    packets = Packets(snapshot.tables, snapshot.source.starts)
+    columns = {name: snapshot["connections"][name] for name in ("stream", "client_direction")}
+    first, second = views_of(columns, row, other) if other >= 0 else views_of(columns, row, row, packets)
     told = [view_phrase(snapshot, row)]
-    error, nearer = clock_offset(tables, columns, row, other)[1:]
+    error, nearer = clock_offset(packets, first, second)[1:]
     if error >= 0:
-        told.append(f"this view is the one nearer to the {SIDES[nearer]}")
-    for side, name in enumerate(SIDES):
-        here, there = (view_packets(tables, columns, view, side) for view in (row, other))
-        for (labels, _, rows), (others, _, _), where in (
-            (here, there, "here and not there"),
-            (there, here, "there and not here"),
-        ):
+        told.append(f"the first is the one nearer to the {SIDES[nearer]}" if other < 0 else
+                    f"this view is the one nearer to the {SIDES[nearer]}")  # fmt: skip
+    where = ("at the first and not at the second", "at the second and not at the first")
+    where = where if other < 0 else ("here and not there", "there and not here")
+    for name, here, there in zip(SIDES, first, second, strict=True):
+        seen = packets.of(here), packets.of(there)
+        for (labels, _, rows), (others, _, _), told_where in zip(seen, seen[::-1], where, strict=True):
             lost = np.sort(rows[~np.isin(labels, others)]) + 1
             if len(lost):
                 more = f" and {len(lost) - LOST_TOLD} more" if len(lost) > LOST_TOLD else ""
-                told.append(
-                    f"packets of the {name} seen {where}: {', '.join(map(str, lost[:LOST_TOLD].tolist()))}{more}"
-                )
+                which = ", ".join(map(str, lost[:LOST_TOLD].tolist()))
+                told.append(f"packets of the {name} seen {told_where}: {which}{more}")
     return told

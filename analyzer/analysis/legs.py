@@ -14,7 +14,9 @@ above, the greatest of those that came back from below. The middle is the estima
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,34 +29,126 @@ Columns = Mapping[str, Array]
 Rows = npt.NDArray[np.int64]
 MOST = 64
 """Connections with one key beyond which it is a script's, and nothing is said of them."""
+COMPARED = 2000
+"""Pairs of views whose clocks are compared: a comparison takes 0.2 ms, and all views of one place share its clock."""
 NAMES = ("client_leg", "server_leg", "other_view")
 """Columns of CONNECTIONS that hold rows of it."""
 
 
-def twin_columns(tables: Mapping[str, Table], assembly: Assembly, connections: Columns) -> dict[str, Array]:
-    """The columns of `NAMES`, and what the other view's clock shows."""
+class Packets:
+    """The packets of each TCP connection. `starts` are the virtual offsets at which the capture's files begin."""
+
+    def __init__(self, tables: Mapping[str, Table], starts: Sequence[int]) -> None:
+        self._packets = tables["packets"]
+        self._starts = np.array(starts, np.int64)
+
+    @cached_property
+    def _order(self) -> tuple[Rows, Array]:
+        stream = self._packets["stream"]
+        order = np.argsort(stream, kind="stable")
+        return order, stream[order]
+
+    @cached_property
+    def places(self) -> Rows:
+        """The file that each packet was captured in."""
+        return np.searchsorted(self._starts, self._packets["offset"], side="right") - 1
+
+    def at_two_places(self, streams: Rows) -> Rows:
+        """Those of some TCP connections whose packets are in more than one file."""
+        if len(self._starts) < 2:
+            return streams[:0]
+        order, stream = self._order
+        place = self.places[order]
+        change = (np.diff(stream) == 0) & (np.diff(place) != 0)
+        found: Rows = streams[np.isin(streams, stream[1:][change])]
+        return found
+
+    def of(self, view: View) -> tuple[Array, Array, Array]:
+        """Packets each once: what tells them apart, times, and rows of PACKETS. Sequence number, acknowledgment, length
+        and flags are the same wherever a packet is captured; of one sent again the first copy counts."""
+        order, stream = self._order
+        low, high = np.searchsorted(stream, [view.stream, view.stream + 1])
+        mine = order[low:high]
+        mine = mine[self._packets["direction"][mine] == view.direction]
+        if view.place >= 0:
+            mine = mine[self.places[mine] == view.place]
+        names = ("seq", "ack", "segment_length", "flags")
+        seq, ack, length, flags = (self._packets[name][mine].astype(np.uint64) for name in names)
+        mixed = ack * np.uint64(0x9E3779B1) ^ length * np.uint64(0x85EBCA6B) ^ flags * np.uint64(0xC2B2AE35)
+        label, first = np.unique(mixed << np.uint64(32) | seq, return_index=True)
+        return label, self._packets["time"][mine][first], self._packets.rows()[mine][first]
+
+    def two_places(self, stream: int) -> list[int]:
+        """The first two files that hold packets of a TCP connection."""
+        order, streams = self._order
+        low, high = np.searchsorted(streams, [stream, stream + 1])
+        place = self.places[order[low:high]]
+        values, first = np.unique(place, return_index=True)
+        found: list[int] = values[np.argsort(first)][:2].tolist()
+        return found
+
+
+class View(NamedTuple):
+    """A direction of a TCP connection, as one place saw it; -1: every place."""
+
+    stream: int
+    direction: int
+    place: int = -1
+
+
+Pair: TypeAlias = tuple[View, View]
+
+
+def twin_columns(tables: Mapping[str, Table], assembly: Assembly, connections: Columns,
+                 starts: Sequence[int]) -> dict[str, Array]:  # fmt: skip
+    """The columns of `NAMES`, at how many places each was captured, and what the other place's clock shows."""
     count = len(connections["stream"])
     found: dict[str, Array] = {name: np.full(count, -1, np.int64) for name in NAMES}
     found["clock_offset"] = np.full(count, NO_TIME, np.int64)
     found["clock_error"] = np.full(count, -1, np.int64)
+    found["places"] = np.ones(count, np.uint8)
+    packets = Packets(tables, starts)
+    _same_key(tables, assembly, connections, found)
+    for row in np.flatnonzero(found["other_view"] > np.arange(count))[:COMPARED].tolist():
+        other = int(found["other_view"][row])
+        offset, error, _ = clock_offset(packets, *views_of(connections, row, other))
+        found["clock_error"][[row, other]] = error
+        if error >= 0:
+            found["clock_offset"][[row, other]] = offset, -offset
+    twice = packets.at_two_places(connections["stream"].astype(np.int64))
+    for row in np.flatnonzero(np.isin(connections["stream"], twice))[:COMPARED].tolist():
+        offset, error, _ = clock_offset(packets, *views_of(connections, row, row, packets))
+        if error >= 0:
+            found["places"][row] = 2
+            found["clock_offset"][row], found["clock_error"][row] = offset, error
+    return found
+
+
+def views_of(connections: Columns, row: int, other: int, packets: Packets | None = None) -> tuple[Pair, Pair]:
+    """Two views, each its client's and its server's packets: of two rows, or of two files that hold one."""
+    places = packets.two_places(int(connections["stream"][row])) if packets is not None else [-1, -1]
+    first, second = (
+        (View(stream, client, place), View(stream, 1 - client, place))
+        for at, place in zip((row, other), places, strict=True)
+        for stream, client in ((int(connections["stream"][at]), int(connections["client_direction"][at])),)
+    )
+    return first, second
+
+
+def _same_key(tables: Mapping[str, Table], assembly: Assembly, connections: Columns,
+              found: dict[str, Array]) -> None:  # fmt: skip
+    """Pair the connections that have one key."""
     shakes = tables["handshakes"]
     key = shakes["key"][connections["handshake"]]
     times = np.bincount(key)[key]
     rows = np.flatnonzero((key > 0) & (times > 1) & (times <= MOST))
     if not len(rows):
-        return found
+        return
     rows = rows[np.lexsort((shakes["first_time"][rows], key[rows]))]
     base = np.asarray(assembly.segments.column("base"))
     for group in np.split(rows, np.flatnonzero(np.diff(key[rows])) + 1):
         _views(group.tolist(), connections, base, found)
         _legs(group.tolist(), connections, shakes, found)
-    for row in np.flatnonzero(found["other_view"] > np.arange(count)).tolist():
-        other = int(found["other_view"][row])
-        offset, error, _ = clock_offset(tables, connections, row, other)
-        found["clock_error"][[row, other]] = error
-        if error >= 0:
-            found["clock_offset"][[row, other]] = offset, -offset
-    return found
 
 
 def _views(group: list[int], connections: Columns, base: Array, found: dict[str, Array]) -> None:
@@ -89,15 +183,16 @@ def _lead_elsewhere(connections: Columns, front: int, back: int) -> bool:
     return any(connections[name][front] != connections[name][back] for name in ("server_address", "server_port"))
 
 
-def clock_offset(tables: Mapping[str, Table], connections: Columns, first: int, second: int) -> tuple[int, int, int]:
-    """By how many ns the clock of the second view is ahead of the first's, how wrong that may be (-1 where the views do
-    not share packets of both ways), and which view is nearer to the client: 0 the first, 1 the second."""
+def clock_offset(packets: Packets, first: Pair, second: Pair) -> tuple[int, int, int]:
+    """By how many ns the clock of the second view is ahead of the first's, how wrong that may be, and which view is
+    nearer to the client: 0 the first, 1 the second. -1 for the second where the views do not share packets both ways,
+    at least half of those of one of them: files that follow one another, or a tap that spreads packets."""
     spans = []
-    for side in (0, 1):
-        here, there = (view_packets(tables, connections, row, side) for row in (first, second))
+    for view, other in zip(first, second, strict=True):
+        here, there = packets.of(view), packets.of(other)
         _, at, at_other = np.intersect1d(here[0], there[0], return_indices=True)
         known = (here[1][at] != NO_TIME) & (there[1][at_other] != NO_TIME)
-        if not known.any():
+        if not known.any() or 2 * len(at) < min(len(here[0]), len(there[0])):
             return 0, -1, 0
         ahead = there[1][at_other][known] - here[1][at][known]
         spans.append((int(ahead.min()), int(ahead.max())))
@@ -107,20 +202,3 @@ def clock_offset(tables: Mapping[str, Table], connections: Columns, first: int, 
     nearer = int(bounds[1][1] - bounds[1][0] > bounds[0][1] - bounds[0][0])
     low, high = bounds[nearer]
     return (low + high) // 2, (abs(high - low) + 1) // 2, nearer
-
-
-def view_packets(tables: Mapping[str, Table], connections: Columns, row: int, side: int) -> tuple[Array, Array, Array]:
-    """Of one side's packets in a view, each once: what tells them apart, times, and rows of PACKETS. Sequence number,
-    acknowledgment, length and flags are the same wherever a packet is captured."""
-    packets = tables["packets"]
-    direction = int(connections["client_direction"][row]) ^ side
-    mine = np.flatnonzero((packets["stream"] == connections["stream"][row]) & (packets["direction"] == direction))
-    seq, ack, length, flags = (packets[name][mine].astype(np.uint64) for name in
-                               ("seq", "ack", "segment_length", "flags"))  # fmt: skip
-    # 32 bits of each would not fit: acknowledgments and flags are folded into the upper half
-    folded = (
-        ack * np.uint64(0x9E3779B1) ^ length * np.uint64(0x85EBCA6B) ^ flags * np.uint64(0xC2B2AE35)
-    ) << np.uint64(32)
-    # a packet sent again looks alike: its first copy stands for it
-    label, first = np.unique(folded | seq, return_index=True)
-    return label, packets["time"][mine][first], packets.rows()[mine][first]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import analyzer
 from analyzer.analysis.contents import Contents
 from analyzer.analysis.leg_verdicts import leg_phrase, legs_of, tell_legs, tell_views, view_phrase
+from analyzer.analysis.pipeline import analyze
 from analyzer.analysis.snapshot import Snapshot
+from analyzer.capture.files import open_source
+from analyzer.limits import Limits
 from dissectors.schemas import NO_TIME
 from tests.outcome import everything, snapshot_of
 from tests.wire.captures import pcap
@@ -165,6 +170,48 @@ def test_without_times_clocks_are_not_compared() -> None:
     snapshot = analysed(near)
     assert snapshot["connections"]["clock_offset"].tolist() == [NO_TIME]
     assert view_phrase(snapshot, 0) == ""
+
+
+def two_files(folder: Path, *talks: Talk, chunk: int = 4 << 20) -> Snapshot:
+    paths = [folder / f"{number}.pcap" for number in range(len(talks))]
+    for path, talk in zip(paths, talks, strict=True):
+        path.write_bytes(capture(talk))
+    return analyze(open_source(paths), limits=Limits(chunk=chunk))
+
+
+@pytest.mark.parametrize("chunk", [4 << 20, 150])
+@pytest.mark.parametrize("offset", [0, 40 * MS])
+def test_two_files_of_one_connection_are_two_views(tmp_path: Path, offset: int, chunk: int) -> None:
+    near = Talk(step=20 * MS).open().upgrade().frame("C", TEXT, "x").frame("S", TEXT, "y").fin("C").fin("S")
+    far = translated(near, 5 * MS, 3 * MS, offset, lost=(5,))
+    far.ends = near.ends
+    snapshot = two_files(tmp_path, near, far, chunk=chunk)
+    (connection,) = snapshot["connections"]
+    assert (connection["places"], connection["other_view"]) == (2, -1)
+    assert abs(connection["clock_offset"] - offset) <= connection["clock_error"] == 4 * MS
+    assert len(snapshot["frames"]) == 2
+    told = tell_views(snapshot, 0)
+    assert told[1] == "the first is the one nearer to the client"
+    assert [line.partition(":")[0] for line in told[2:]] == [
+        "packets of the client seen at the first and not at the second"
+    ]
+
+
+def test_files_that_follow_one_another_are_one_view(tmp_path: Path) -> None:
+    talk = Talk().open().upgrade().frame("C", TEXT, "x").frame("S", TEXT, "y").fin("C").fin("S")
+    first, second = Talk(), Talk()
+    first.segments, second.segments = talk.segments[:5], talk.segments[5:]
+    (connection,) = two_files(tmp_path, first, second)["connections"]
+    assert (connection["places"], connection["clock_error"]) == (1, -1)
+
+
+def test_a_tap_with_a_file_for_each_direction_is_one_view(tmp_path: Path) -> None:
+    talk = Talk().open().upgrade().frame("C", TEXT, "x").frame("S", TEXT, "y").fin("C").fin("S")
+    halves = Talk(), Talk()
+    for side in (0, 1):
+        halves[side].segments = [segment for segment in talk.segments if segment.side == side]
+    (connection,) = two_files(tmp_path, *halves)["connections"]
+    assert (connection["places"], connection["clock_error"]) == (1, -1)
 
 
 def test_chunks_do_not_show() -> None:
