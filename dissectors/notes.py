@@ -168,6 +168,10 @@ MEANINGS: dict[Note, Meaning] = {
 }
 
 
+OMISSIONS = (Note.CLOSE_NOT_ANSWERED, Note.PING_NOT_ANSWERED)
+"""What the side broke that did not send the octets of the note."""
+
+
 def code_name(note: Note) -> str:
     """The code as users write it: `text-not-utf8`."""
     return note.name.lower().replace("_", "-")

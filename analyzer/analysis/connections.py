@@ -62,7 +62,7 @@ def _sessions(made: Mapping[str, Table], tables: Mapping[str, Table], framing: F
     closes = close_columns(tables, framing, assembly, stream, client, number)
     connections = _columns(tables, framing, assembly, channel, stream, client, number, closes)
     connections |= twin_columns(tables, assembly, connections, starts)
-    facts = websocket_facts(tables, framing, assembly, strings, connections, closes, number)
+    facts = websocket_facts(tables, framing, strings, connections, closes, number)
     made["incidents"].append(_causes(facts, connections, closes))
     made["connections"].append(connections)
     made["closes"].append({name: closes[name] for name in made["closes"].schema.by_name})

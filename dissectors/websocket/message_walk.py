@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from dissectors.columns import Growing
+from dissectors.columns import Growing, wider
 from dissectors.notes import Note
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings
@@ -74,8 +74,8 @@ class Folds:
         if slots <= self.room:
             return
         more = max(slots, 2 * self.room, 256) - self.room
-        for name, values in self.whole.items():
-            self.whole[name] = np.concatenate([values, np.zeros(more, np.int64)])
+        for name, column in self.whole.items():
+            self.whole[name] = wider(column, self.room + more)
         for objects in (self.inflaters, self.recent, self.control, self.pings):
             objects.extend([None] * more)
         self.room += more
@@ -197,8 +197,9 @@ def inflate(folds: Folds, slot: int, data: Any) -> None:
             data = inflater.unused_data
             inflater = restart(window(folds, slot))
             folds.inflaters[slot] = inflater
-            folds.fresh[slot] = 1
             if not data or data == TAIL:
+                # fresh only while nothing was fed: behind part of a block the tail is that block's
+                folds.fresh[slot] = not data
                 return
             continue
         if len(out) < PIECE:
