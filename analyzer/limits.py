@@ -22,5 +22,7 @@ class Limits:
     undecided_spans: int = 64
     """Spans kept of a connection whose first octets do not yet tell HTTP from anything else; a method name of one octet
     a segment is decided long before."""
+    tunnels: int = 8
+    """CONNECT tunnels inside one another that are read: chains of proxies have two or three, onion routes three."""
     notes_per_code: int = 1000
     """Rows of NOTES for one code in one direction; further ones are counted."""

@@ -41,6 +41,8 @@ class Note(IntEnum):
     HTTP_LIMIT = 31
     HTTP_UNANSWERED = 32
     HTTP_UNASKED = 33
+    PROXY_HEADER_BAD = 34
+    TUNNEL_LIMIT = 35
     # opening handshake
     ACCEPT_WRONG = 50
     ACCEPT_MISSING = 51
@@ -112,6 +114,8 @@ MEANINGS: dict[Note, Meaning] = {
     Note.HTTP_LIMIT: Meaning(_O, _HTTP, "RFC 9110 §5.4", "an HTTP header section above the limit was not read"),
     Note.HTTP_UNANSWERED: Meaning(_O, _HTTP, "RFC 9112 §9.3", "a request got no response"),
     Note.HTTP_UNASKED: Meaning(_O, _HTTP, "RFC 9112 §9.2", "a response without a request"),
+    Note.PROXY_HEADER_BAD: Meaning(_M, _HTTP, "PROXY protocol §2", "a PROXY header is not valid"),
+    Note.TUNNEL_LIMIT: Meaning(_O, _HTTP, "RFC 9110 §9.3.6", "a CONNECT tunnel was not read: a limit"),
     Note.ACCEPT_WRONG: Meaning(_M, _HS, "RFC 6455 §4.2.2", "Sec-WebSocket-Accept does not match the key"),
     Note.ACCEPT_MISSING: Meaning(_M, _HS, "RFC 6455 §4.2.2", "the 101 has no Sec-WebSocket-Accept"),
     Note.KEY_MISSING: Meaning(_M, _HS, "RFC 6455 §4.1", "the request has no Sec-WebSocket-Key"),

@@ -104,7 +104,13 @@ class Analysis:
         )
         tables = {name: table.freeze() for name, table in self.tables.items()}
         tables |= conclude(
-            tables, self.framing, self.assembly, self.conversations.number, self.strings, self.conversations.encrypted
+            tables,
+            self.framing,
+            self.assembly,
+            self.conversations.number,
+            self.strings,
+            self.conversations.encrypted,
+            self.source.starts,
         )
         channels = self.framing.channels
         windows = tuple(

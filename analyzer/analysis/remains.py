@@ -116,7 +116,8 @@ def _gaps(tables: Mapping[str, Table], assembly: Assembly, notes: Observations) 
     if not missing.any():
         return
     streams = tables["channels"]["stream"].astype(np.int64)
+    innermost = ~np.isin(np.arange(len(streams)), tables["channels"]["parent"])
     for direction in (0, 1):
-        octets = missing[2 * streams + direction]
+        octets = missing[2 * streams + direction] * innermost
         for channel in np.flatnonzero(octets).tolist():
             notes.one(Note.TCP_GAP, channel, direction, -1, int(octets[channel]))

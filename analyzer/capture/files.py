@@ -94,6 +94,11 @@ class CaptureFile:
         return 0
 
     @property
+    def starts(self) -> tuple[int, ...]:
+        """One capture."""
+        return (self.base,)
+
+    @property
     def size(self) -> int:
         """Octets of the input, 0 where nobody knows."""
         return self.supply.progress(self._at)[1]
@@ -168,6 +173,11 @@ class CaptureFiles:
             file.base = base
             base += file.supply.size() if isinstance(file.supply, PlainFile) else STRIDE
         self.names = tuple(file.name for file in self.files)
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Where each file begins."""
+        return tuple(file.base for file in self.files)
 
     @property
     def size(self) -> int:

@@ -84,6 +84,10 @@ class Source(Protocol):
         """The files, in the order in which they are read."""
 
     @property
+    def starts(self) -> tuple[int, ...]:
+        """Virtual offsets at which captures begin that may overlap in time; one where there is one."""
+
+    @property
     def size(self) -> int:
         """Octets of the input in all, for progress; 0 where nobody knows."""
 

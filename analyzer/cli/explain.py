@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from analyzer.analysis.leg_verdicts import tell_legs, tell_views
 from analyzer.analysis.verdicts import SIDES, duration, tell
 from analyzer.analysis.verdicts import Telling as Verdict
 from analyzer.cli.listing import Manner, endpoint, payload_writer
@@ -76,6 +77,14 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
     _reported(view, row, told)
     _cause(telling, told, manner)
     _opening(view, record, shake, told, manner)
+    for title, lines in (
+        ("Through the proxy", tell_legs(view.snapshot, row, view.contents)),
+        ("Captured at two places", tell_views(view.snapshot, row)),
+    ):
+        if lines:
+            told.part(title)
+        for line in lines:
+            told.item(manner.text(line))
     if shake["result"] == 1:
         told.part("Crossed")
         told.item(_crossed(record))
@@ -115,6 +124,13 @@ def _reported(view: View, row: int, told: Telling) -> None:
 def _opening(view: View, record: dict[str, int], shake: dict[str, int], told: Telling, manner: Manner) -> None:
     text = view.text
     told.part("Opening handshake")
+    if record["proxied_source"]:
+        channel = view.snapshot["channels"].row(record["channel"])
+        details = f" ({manner.text(text(channel['proxied_details']))})" if channel["proxied_details"] else ""
+        source = manner.text(text(record["proxied_source"]))
+        told.item(f"for {source}, as a PROXY header of version {channel['proxied_version']} says{details}")
+    if record["connect_target"]:
+        told.item(f"inside a CONNECT tunnel to {manner.text(text(record['connect_target']))}")
     sent = clock(shake["first_time"], manner.zone, True)
     told.item(f"packet {shake['first_packet'] + 1}: request for {manner.target(text(shake['target']))} at {sent}")
     for name, label in OFFERED.items():
