@@ -22,5 +22,8 @@ class Limits:
     undecided_spans: int = 64
     """Spans kept of a connection whose first octets do not yet tell HTTP from anything else; a method name of one octet
     a segment is decided long before."""
+    look_ahead: int = 128 << 10
+    """Octets of a direction that are looked at together when its framing is lost; half of them are looked ahead from
+    any place. Twice the largest frame whose length has 16 bits, the common size of a library's write buffer."""
     notes_per_code: int = 1000
     """Rows of NOTES for one code in one direction; further ones are counted."""
