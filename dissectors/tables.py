@@ -22,6 +22,17 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
+def distinct(values: Array) -> list[int]:
+    """The different values, ascending. Columns of a capture often hold one only; and `np.unique` by itself imports
+    numpy.ma, which takes as long as reading a small capture."""
+    if not len(values):
+        return []
+    if (values == values[0]).all():
+        return [int(values[0])]
+    found: list[int] = np.unique(values, return_counts=True)[0].tolist()
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One declared column.
@@ -143,12 +154,15 @@ class Table:
         return self.count
 
     def append(self, columns: Mapping[str, Array]) -> int:
-        """Append rows, and return the number of the first. Columns are cast to the declared dtypes."""
+        """Append rows, and return the number of the first. Columns are cast to the declared dtypes; views are copied,
+        as what they look at may change."""
         first = self.count
         cast: dict[str, Array] = {}
         length = -1
         for column in self.schema.columns:
             values = np.ascontiguousarray(columns[column.name], column.dtype)
+            if values.base is not None:
+                values = values.copy()
             assert length in (-1, len(values)), f"{self.schema.name}.{column.name} has another length"
             length = len(values)
             cast[column.name] = values

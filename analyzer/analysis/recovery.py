@@ -66,7 +66,7 @@ class Recovery:
     def park(self, parked: Parked) -> int:
         """Take parked spans in. Returns the slot of the last one."""
         slot = -1
-        for slot, *cells in parked.matrix[: parked.count].tolist():
+        for slot, *cells in parked.matrix[:, : parked.count].T.tolist():
             self.held.setdefault(slot, []).append(Held(*cells))
         return slot
 

@@ -16,7 +16,7 @@ from analyzer.capture.pcap import Found
 from analyzer.capture.records import Comment, InterfaceStatistics, Loss
 from analyzer.capture.walk import BLOCK_LIMIT, RecordRows, columns, walk_pcapng
 from dissectors.schemas import NO_TIME
-from dissectors.tables import Array
+from dissectors.tables import Array, distinct
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
 INTERFACE, STATISTICS = 1, 5
@@ -26,6 +26,8 @@ COMMENT, NAME, RESOLUTION, OFFSET = 1, 2, 9, 14
 RECEIVED, INTERFACE_DROPS, ACCEPTED, SYSTEM_DROPS, DELIVERED = 4, 5, 6, 7, 8
 """Options of an interface statistics block (draft-ietf-opsawg-pcapng §4.6)."""
 NO_LINK = -1
+TAKEN = ("at", "captured", "wire", "time", "link")
+"""The columns of a `Found`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +77,15 @@ class PcapngReader:
         self._told: dict[tuple[int, int], tuple[int, int]] = {}
         """Packets dropped and when that was told, by section and interface."""
         self._sections = 0
+        self._rows = RecordRows()
 
     def take(self, octets: memoryview, at: int, stop: int, packets: int) -> Found:
         """Records that are whole in `octets[at:stop]`; `packets` were read before."""
         parts: list[dict[str, Array]] = []
         problem = ""
         while not problem:
-            rows = RecordRows()
+            rows = self._rows
+            rows.clear()
             stopped = walk_pcapng(octets, at, stop, self.order == "big", rows)
             if rows.count:
                 parts.append(self._columns(rows, octets, packets))
@@ -100,9 +104,10 @@ class PcapngReader:
                 break
             self._block(bytes(octets[at : at + length]))
             at += length
-        names = (*RecordRows.NAMES, "time", "link")
+        if len(parts) == 1:
+            return Found(parts[0], at, problem)
         empty = np.empty(0, np.int64)
-        found = {name: np.concatenate([part[name] for part in parts]) if parts else empty for name in names}
+        found = {name: np.concatenate([part[name] for part in parts]) if parts else empty for name in TAKEN}
         return Found(found, at, problem)
 
     def _block_length(self, octets: memoryview, at: int) -> tuple[int, str]:
@@ -201,16 +206,16 @@ class PcapngReader:
         ]
 
     def _columns(self, rows: RecordRows, octets: memoryview, packets: int) -> dict[str, Array]:
-        found = columns(rows)
-        for row in np.flatnonzero(found["options"]).tolist():
-            options = bytes(octets[found["options"][row] : found["end"][row]])
-            self._keep_comments(options, 0, packets + row)
-        number = found["interface"]
-        untimed = found["high"] < 0
-        ticks = (found["high"].astype(np.uint64) << np.uint64(32)) | found["low"].astype(np.uint64)
+        found = columns(rows, "at", "captured", "wire")
+        options, end = rows.column("options"), rows.column("end")
+        for row in np.flatnonzero(options).tolist():
+            self._keep_comments(bytes(octets[options[row] : end[row]]), 0, packets + row)
+        number, high = rows.column("interface"), rows.column("high")
+        untimed = high < 0
+        ticks = (high.view(np.uint64) << np.uint64(32)) | rows.column("low").view(np.uint64)
         time = np.full(len(number), NO_TIME, np.int64)
         link = np.full(len(number), NO_LINK, np.int32)
-        for index in np.unique(number).tolist():
+        for index in distinct(number):
             if index < len(self.interfaces):
                 interface = self.interfaces[index]
                 mine = number == index

@@ -298,23 +298,23 @@ def end_message(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, com
             folds.since[slot] += inflated
             if folds.since[slot] >= CHECKPOINT:
                 checkpoint(folds, slot, rows.base + row)
-    rows.cells[row, 0] = slot
-    rows.cells[row, 1] = folds.opcode[slot]
-    rows.cells[row, 2] = folds.first_frame[slot]
-    rows.cells[row, 3] = frame if frame >= 0 else folds.first_frame[slot]
-    rows.cells[row, 4] = folds.frames[slot]
-    rows.cells[row, 5] = length
-    rows.cells[row, 6] = inflated
-    rows.cells[row, 7] = folds.compressed[slot]
-    rows.cells[row, 8] = state
-    rows.cells[row, 9] = verdict
-    rows.cells[row, 10] = complete
-    rows.cells[row, 11] = -1
-    rows.cells[row, 12] = 0
-    rows.cells[row, 13] = -1
-    rows.cells[row, 14] = folds.first_time[slot]
-    rows.cells[row, 15] = time
-    rows.cells[row, 16] = folds.recovered[slot]
+    rows.cells[0, row] = slot
+    rows.cells[1, row] = folds.opcode[slot]
+    rows.cells[2, row] = folds.first_frame[slot]
+    rows.cells[3, row] = frame if frame >= 0 else folds.first_frame[slot]
+    rows.cells[4, row] = folds.frames[slot]
+    rows.cells[5, row] = length
+    rows.cells[6, row] = inflated
+    rows.cells[7, row] = folds.compressed[slot]
+    rows.cells[8, row] = state
+    rows.cells[9, row] = verdict
+    rows.cells[10, row] = complete
+    rows.cells[11, row] = -1
+    rows.cells[12, row] = 0
+    rows.cells[13, row] = -1
+    rows.cells[14, row] = folds.first_time[slot]
+    rows.cells[15, row] = time
+    rows.cells[16, row] = folds.recovered[slot]
     rows.count = row + 1
 
 
@@ -381,23 +381,23 @@ def end_control(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, fir
         elif folds.ping_count[slot ^ 1] <= PINGS and not folds.holes[slot ^ 1]:
             # beyond that the ping may be one that was not remembered, and behind a hole one that was not seen
             note(notes, Note.PONG_UNASKED, slot, offset, 0, packet, time)
-    rows.cells[row, 0] = slot
-    rows.cells[row, 1] = opcode
-    rows.cells[row, 2] = frame
-    rows.cells[row, 3] = frame
-    rows.cells[row, 4] = 1
-    rows.cells[row, 5] = total
-    rows.cells[row, 6] = total
-    rows.cells[row, 7] = 0
-    rows.cells[row, 8] = PLAIN
-    rows.cells[row, 9] = NOT_TEXT
-    rows.cells[row, 10] = complete
-    rows.cells[row, 11] = code
-    rows.cells[row, 12] = reason
-    rows.cells[row, 13] = answers
-    rows.cells[row, 14] = folds.control_time[slot]
-    rows.cells[row, 15] = time
-    rows.cells[row, 16] = recovered
+    rows.cells[0, row] = slot
+    rows.cells[1, row] = opcode
+    rows.cells[2, row] = frame
+    rows.cells[3, row] = frame
+    rows.cells[4, row] = 1
+    rows.cells[5, row] = total
+    rows.cells[6, row] = total
+    rows.cells[7, row] = 0
+    rows.cells[8, row] = PLAIN
+    rows.cells[9, row] = NOT_TEXT
+    rows.cells[10, row] = complete
+    rows.cells[11, row] = code
+    rows.cells[12, row] = reason
+    rows.cells[13, row] = answers
+    rows.cells[14, row] = folds.control_time[slot]
+    rows.cells[15, row] = time
+    rows.cells[16, row] = recovered
     rows.count = row + 1
 
 
@@ -412,15 +412,15 @@ def resume(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, packet: 
 def walk(folds: Folds, events: Events, rows: MessageRows, notes: NoteRows, octets: memoryview) -> None:
     """Fold a walk's events into messages. `octets` are those of the frame walk that made the events."""
     for at in range(events.count):
-        slot = events.cells[at, 0]
-        bits = events.cells[at, 1]
-        first = events.cells[at, 2]
-        length = events.cells[at, 6]
-        position = events.cells[at, 5]
-        offset = events.cells[at, 9]
-        packet = events.cells[at, 10]
-        time = events.cells[at, 11]
-        notes.now = events.cells[at, 12]
+        slot = events.cells[0, at]
+        bits = events.cells[1, at]
+        first = events.cells[2, at]
+        length = events.cells[6, at]
+        position = events.cells[5, at]
+        offset = events.cells[9, at]
+        packet = events.cells[10, at]
+        time = events.cells[11, at]
+        notes.now = events.cells[12, at]
         if first & 15 != 8 and folds.close_row[slot] < 0 and folds.close_row[slot ^ 1] < 0:
             folds.last_time[slot] = time
         if first & 8:
@@ -430,16 +430,16 @@ def walk(folds: Folds, events: Events, rows: MessageRows, notes: NoteRows, octet
                 folds.control_time[slot] = time
             if bits & 4:
                 folds.control_missing[slot] += length
-            elif length and events.cells[at, 4] < 125:
-                piece = unmask(octets, position, position + length, events.cells[at, 3], events.cells[at, 4], False)
+            elif length and events.cells[4, at] < 125:
+                piece = unmask(octets, position, position + length, events.cells[3, at], events.cells[4, at], False)
                 held = folds.control[slot]
                 folds.control[slot] = piece[:125] if held is None else (held + piece)[:125]
             if bits & 2:
-                end_control(folds, rows, notes, slot, first, events.cells[at, 7], offset, events.cells[at, 8], packet,
-                            time, events.cells[at, 13])  # fmt: skip
+                end_control(folds, rows, notes, slot, first, events.cells[7, at], offset, events.cells[8, at], packet,
+                            time, events.cells[13, at])  # fmt: skip
             continue
         if bits & 1:
-            begin_message(folds, rows, notes, slot, first, offset, packet, time, events.cells[at, 13])
+            begin_message(folds, rows, notes, slot, first, offset, packet, time, events.cells[13, at])
         last = bits & 2 and first & 128
         if bits & 4:
             folds.missing[slot] += length
@@ -447,16 +447,16 @@ def walk(folds: Folds, events: Events, rows: MessageRows, notes: NoteRows, octet
                 folds.inflate[slot] = CONTEXT_LOST
                 folds.lost[slot] = 1
         elif folds.compressed[slot]:
-            whole = folds.length[slot] + events.cells[at, 7]
+            whole = folds.length[slot] + events.cells[7, at]
             if (length or (last and whole)) and (folds.inflate[slot] == INFLATED or folds.inflate[slot] == FINAL_BLOCK):
-                inflate(folds, slot, unmask(octets, position, position + length, events.cells[at, 3],
-                                            events.cells[at, 4], last != 0))  # fmt: skip
+                inflate(folds, slot, unmask(octets, position, position + length, events.cells[3, at],
+                                            events.cells[4, at], last != 0))  # fmt: skip
         elif length and folds.opcode[slot] == 1 and folds.text[slot] >= 0 and not folds.missing[slot]:
-            folds.text[slot] = utf8(octets, position, position + length, events.cells[at, 3], events.cells[at, 4],
+            folds.text[slot] = utf8(octets, position, position + length, events.cells[3, at], events.cells[4, at],
                                     folds.text[slot])  # fmt: skip
         if bits & 2:
-            folds.length[slot] += events.cells[at, 7]
+            folds.length[slot] += events.cells[7, at]
             if folds.first_frame[slot] < 0:
-                folds.first_frame[slot] = events.cells[at, 8]
+                folds.first_frame[slot] = events.cells[8, at]
             if last:
-                end_message(folds, rows, notes, slot, 1, events.cells[at, 8], packet, time)
+                end_message(folds, rows, notes, slot, 1, events.cells[8, at], packet, time)
