@@ -35,6 +35,8 @@ LOOK = 64 << 20
 100 MiB (ws), the usual one 1 MiB (websockets)."""
 CACHE = 32 << 20
 """Octets of inflated messages kept."""
+CONTEXT_LOST = 3
+"""The code of `schemas.INFLATES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,8 @@ class Contents:
     def _inflate(self, row: int, message: dict[str, int]) -> Payload:
         if not self._takeover(message):
             return self._one(message, _Inflater(b""))
+        if message["inflate"] == CONTEXT_LOST:
+            return Payload(b"", False, "an earlier part of the compression context is missing")
         slot = 2 * message["channel"] + message["direction"]
         slots, rows = self._compressed
         low, high = np.searchsorted(slots, [slot, slot + 1])
