@@ -109,8 +109,8 @@ def header(found: Found, octets: memoryview, at: int, stop: int, client: int, de
     bits = 6 if first & 128 else 2
     if length == 0 and not client:
         bits = 3 if first & 128 else 0
-    if client and first == second and key == first * 0x01010101:
-        bits = 0
+    if client and first == octets[at + 4] and second == octets[at + 5]:
+        bits = 0  # one octet over and over, masked, repeats with the four octets of the key
     start = at + size
     have = min(length, stop - start)
     if opcode == 8 and length:

@@ -24,8 +24,24 @@ from tests.wire.talks import Talk
 SIZE = 16 << 10
 MEDIUM, HIGH = 32, 64
 """As in `dissectors.websocket.frame_walk`, whose own are not to be seen from Python where it is compiled."""
-WORDS = "alpha beta gamma delta temperature pressure user message order price status active 12 7 2026".split()
-RUSSIAN = "сеть работает быстро и проверяет каждый раз все сообщения тестов".split()
+WORDS = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "temperature",
+    "pressure",
+    "user",
+    "message",
+    "order",
+    "price",
+    "status",
+    "active",
+    "12",
+    "7",
+    "2026",
+]
+RUSSIAN = ["сеть", "работает", "быстро", "и", "проверяет", "каждый", "раз", "все", "сообщения", "тестов"]
 
 
 def _json(random: Random) -> bytes:

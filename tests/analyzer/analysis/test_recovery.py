@@ -18,7 +18,26 @@ from tests.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Def
 from tests.wire.talks import Segment, Talk
 
 DEFLATE = (("Sec-WebSocket-Extensions", "permessage-deflate"),)
-WORDS = "the quick brown fox jumps over the lazy dog and does it again with a longer sentence, na\u00efvely".split()
+WORDS = [
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "the",
+    "lazy",
+    "dog",
+    "and",
+    "does",
+    "it",
+    "again",
+    "with",
+    "a",
+    "longer",
+    "sentence,",
+    "naïvely",
+]
 
 
 def busy(random: Random, count: int = 40) -> Talk:
