@@ -7,6 +7,13 @@ import numpy as np
 from dissectors.tables import Array
 
 
+def wider(values: Array, room: int, fill: int = 0) -> Array:
+    """Values with room for more. What is zero is not touched before it is used."""
+    wide = np.full(room, fill, values.dtype) if fill else np.zeros(room, values.dtype)
+    wide[: len(values)] = values
+    return wide
+
+
 class Growing:
     """Rows of `NAMES`, 64-bit integers: `cells[c, r]` is column c of row r. `base` is the number that row 0 has in its
     table. The room is kept from chunk to chunk, so that it need not be asked of the system again."""

@@ -14,11 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from analyzer.capture.records import Source
+from analyzer.schemas import DATA
 from dissectors.websocket.frame_walk import Directions, Parked
 from dissectors.websocket.header_search import search
-
-DATA, GAP = 0, 1
-"""Codes of `schemas.SPAN_KINDS`."""
 
 
 class Held(NamedTuple):

@@ -41,23 +41,31 @@ class Interface:
     """Seconds to add (if_tsoffset)."""
 
 
+LATEST = np.uint64(2**63 - 1)
+
+
 def nanoseconds(ticks: Array, resolution: int, offset: int) -> Array:
-    """Ticks (unsigned, 64 bit) as ns since 1970, exact where a tick is a whole number of ns or more."""
+    """Ticks (unsigned, 64 bit) as ns since 1970, exact where a tick is a whole number of ns or more; `NO_TIME` where
+    64 bits cannot hold it (the year 2262)."""
     exponent = resolution & 127
+    seconds = fraction = np.zeros_like(ticks)
     if resolution & 128:
-        if exponent > 63:
-            whole = np.zeros_like(ticks)
-            return whole.view(np.int64) + offset * 1_000_000_000
-        seconds = ticks >> np.uint64(exponent)
-        fraction = ticks & np.uint64((1 << exponent) - 1)
-        lost = max(exponent - 34, 0)  # 2^34 times 10^9 stays within 64 bits
-        part = ((fraction >> np.uint64(lost)) * np.uint64(1_000_000_000)) >> np.uint64(exponent - lost)
-        whole = seconds * np.uint64(1_000_000_000) + part
+        if exponent <= 63:
+            seconds = ticks >> np.uint64(exponent)
+            rest = ticks & np.uint64((1 << exponent) - 1)
+            lost = max(exponent - 34, 0)  # 2^34 times 10^9 stays within 64 bits
+            fraction = ((rest >> np.uint64(lost)) * np.uint64(1_000_000_000)) >> np.uint64(exponent - lost)
+        unit = 1_000_000_000
     elif exponent <= 9:
-        whole = ticks * np.uint64(10 ** (9 - exponent))
+        seconds, unit = ticks, 10 ** (9 - exponent)
     else:
-        whole = ticks // np.uint64(10 ** min(exponent - 9, 19))
-    return whole.view(np.int64) + offset * 1_000_000_000
+        seconds, unit = ticks // np.uint64(10 ** min(exponent - 9, 19)), 1
+    far = seconds > (LATEST - fraction) // np.uint64(unit)
+    whole = (seconds * np.uint64(unit) + fraction).view(np.int64)
+    added = offset * 1_000_000_000
+    if added > 0:
+        far |= whole > np.iinfo(np.int64).max - added
+    return np.where(far, NO_TIME, whole + added)
 
 
 class PcapngReader:

@@ -22,6 +22,7 @@ from heapq import heappop, heappush
 
 import numpy as np
 
+from dissectors.columns import wider
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array
 
@@ -164,10 +165,7 @@ class Segments:
 
 
 def _wider(old: memoryview, room: int, fill: int) -> memoryview:
-    values = np.asarray(old)
-    wide = np.full(room, fill, values.dtype)
-    wide[: len(values)] = values
-    return wide.data
+    return wider(np.asarray(old), room, fill).data
 
 
 def distance(number: int) -> int:

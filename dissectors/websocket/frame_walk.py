@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dissectors.columns import Growing
+from dissectors.columns import Growing, wider
 from dissectors.notes import Note
 from dissectors.tables import Array
 
@@ -123,11 +123,10 @@ class Directions:
         bits that the agreed extensions define (4 is RSV1)."""
         first, stop = self.count, self.count + len(at)
         if stop > self.room:
-            more = max(stop, 2 * self.room) - self.room
-            for name, values in self.whole.items():
-                self.whole[name] = np.concatenate([values, np.zeros(more, np.int64)])
-            self.head = np.concatenate([np.asarray(self.head), np.zeros(more * 14, np.uint8)]).data
-            self.room += more
+            self.room = max(stop, 2 * self.room)
+            for name, column in self.whole.items():
+                self.whole[name] = wider(column, self.room)
+            self.head = wider(np.asarray(self.head), 14 * self.room).data
             self._bind()
         self.count = stop
         for name, values in (("at", at), ("client", client), ("deflate", deflate), ("defined", defined)):

@@ -26,10 +26,11 @@ from typing import Any
 
 import numpy as np
 
-from dissectors.columns import Growing
+from dissectors.columns import Growing, wider
 from dissectors.notes import Note
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings
+from dissectors.websocket.deflate import PIECE, TAIL, WINDOW, raw_inflater
 from dissectors.websocket.frame_walk import Events, NoteRows, note
 from dissectors.websocket.masking import unmask, utf8
 
@@ -37,12 +38,6 @@ NOT_TEXT, VALID, INVALID, UNKNOWN = 0, 1, 2, 3
 PLAIN, INFLATED, FAILED, CONTEXT_LOST, OVER_LIMIT, FINAL_BLOCK = 0, 1, 2, 3, 4, 5
 """Codes of the column `inflate`; the last is inflated too, and becomes a note."""
 
-TAIL = b"\0\0\xff\xff"
-
-PIECE = 1 << 20
-"""Octets that one call of the inflater may return."""
-WINDOW = 1 << 15
-"""Octets; the largest window of RFC 7692 §7.1.2."""
 PINGS = 1024
 """Pings of one direction that may wait for their pong at once."""
 CHECKPOINT = 1 << 20
@@ -77,8 +72,8 @@ class Folds:
         if slots <= self.room:
             return
         more = max(slots, 2 * self.room, 256) - self.room
-        for name, values in self.whole.items():
-            self.whole[name] = np.concatenate([values, np.zeros(more, np.int64)])
+        for name, column in self.whole.items():
+            self.whole[name] = wider(column, self.room + more)
         for objects in (self.inflaters, self.recent, self.control, self.pings):
             objects.extend([None] * more)
         self.room += more
@@ -164,11 +159,6 @@ def checkpoint(folds: Folds, slot: int, row: int) -> None:
         del folds.windows[::2]
 
 
-def restart(dictionary: bytes) -> Any:
-    """An inflater whose window holds `dictionary`."""
-    return zlib.decompressobj(-15, zdict=dictionary) if dictionary else zlib.decompressobj(-15)
-
-
 def inflate(folds: Folds, slot: int, data: Any) -> None:
     """Inflate a piece of the open message, and count what comes out."""
     if folds.fresh[slot]:
@@ -177,7 +167,7 @@ def inflate(folds: Folds, slot: int, data: Any) -> None:
             return
     inflater = folds.inflaters[slot]
     if inflater is None:
-        inflater = zlib.decompressobj(-15)
+        inflater = raw_inflater()
         folds.inflaters[slot] = inflater
     while True:
         try:
@@ -200,10 +190,11 @@ def inflate(folds: Folds, slot: int, data: Any) -> None:
             # RFC 7692 §7.2.3.4: a final block; what follows starts a new DEFLATE stream in the same window
             folds.inflate[slot] = FINAL_BLOCK
             data = inflater.unused_data
-            inflater = restart(window(folds, slot))
+            inflater = raw_inflater(window(folds, slot))
             folds.inflaters[slot] = inflater
-            folds.fresh[slot] = 1
             if not data or data == TAIL:
+                # fresh only while nothing was fed: behind part of a block the tail is that block's
+                folds.fresh[slot] = not data
                 return
             continue
         if len(out) < PIECE:
