@@ -24,5 +24,8 @@ class Limits:
     a segment is decided long before."""
     tunnels: int = 8
     """CONNECT tunnels inside one another that are read: chains of proxies have two or three, onion routes three."""
+    look_ahead: int = 128 << 10
+    """Octets of a direction that are looked at together when its framing is lost; half of them are looked ahead from
+    any place. Twice the largest frame whose length has 16 bits, the common size of a library's write buffer."""
     notes_per_code: int = 1000
     """Rows of NOTES for one code in one direction; further ones are counted."""

@@ -75,6 +75,7 @@ class Note(IntEnum):
     AFTER_CLOSE = 91
     MASK_KEY_ZERO = 92
     FRAME_CUT = 93
+    FRAMING_FOUND = 95
     # messages
     CONTINUATION_WITHOUT_START = 110
     MESSAGE_INSIDE_MESSAGE = 111
@@ -146,6 +147,7 @@ MEANINGS: dict[Note, Meaning] = {
     Note.AFTER_CLOSE: Meaning(_M, _FR, "RFC 6455 §5.5.1", "a frame follows the sender's own Close"),
     Note.MASK_KEY_ZERO: Meaning(_O, _FR, "RFC 6455 §5.3", "the masking key is zero"),
     Note.FRAME_CUT: Meaning(_O, _FR, "RFC 6455 §5.2", "the stream ended inside a frame"),
+    Note.FRAMING_FOUND: Meaning(_O, _FR, "RFC 6455 §5.2", "frames go on here, found by evidence: a guess"),
     Note.CONTINUATION_WITHOUT_START: Meaning(_M, _MS, "RFC 6455 §5.4", "a continuation without a message to continue"),
     Note.MESSAGE_INSIDE_MESSAGE: Meaning(_M, _MS, "RFC 6455 §5.4", "a new message inside a fragmented one"),
     Note.TEXT_NOT_UTF8: Meaning(_M, _MS, "RFC 6455 §8.1", "a text message is not valid UTF-8"),

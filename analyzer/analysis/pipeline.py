@@ -14,7 +14,7 @@ import numpy as np
 from analyzer.analysis.connections import conclude
 from analyzer.analysis.conversations import ENCRYPTED, OPAQUE, Conversations, Piece, Upgraded
 from analyzer.analysis.frames import Framing, Run
-from analyzer.analysis.observations import Observations
+from analyzer.analysis.observations import LAST, Observations
 from analyzer.analysis.remains import append_remains
 from analyzer.analysis.snapshot import Snapshot, Traffic
 from analyzer.analysis.unseen import unseen_octets
@@ -22,7 +22,7 @@ from analyzer.capture.records import Records, Source
 from analyzer.limits import Limits
 from analyzer.packets.addresses import AddressBook
 from analyzer.packets.decode import decode
-from analyzer.schemas import DATA, END, GAP, KINDS, TABLES
+from analyzer.schemas import DATA, END, KINDS, TABLES
 from analyzer.streams.assembly import Assembly, Delivered
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
@@ -56,7 +56,7 @@ class Analysis:
         self.addresses = AddressBook()
         self.notes = Observations(self.tables["notes"], self.strings, limits)
         self.assembly = Assembly(self.tables)
-        self.framing = Framing(self.tables, self.strings, self.notes, limits)
+        self.framing = Framing(self.tables, self.strings, self.notes, source, limits)
         self.conversations = Conversations(self.tables, self.strings, self.notes, self.framing, source, limits)
         self.kinds = np.zeros(len(KINDS), np.int64)
         self.links: Counter[int] = Counter()
@@ -80,6 +80,7 @@ class Analysis:
         spans = self.assembly.finish()
         self._dissect(spans, memoryview(b""))
         self.conversations.finish(len(self.tables["spans"]) - 1)
+        self.framing.finish(LAST)
         self._seal(0)
         append_remains(self.tables, self.framing, self.assembly, self.conversations.number, self.notes)
         self.notes.flush()
@@ -140,7 +141,7 @@ class Analysis:
             conversations.encrypted.feed(spans, tls & (spans.kind == DATA))
         number = conversations.number[spans.slot >> 1]
         ended = np.flatnonzero((number >= 0) & (spans.kind >= END))
-        rows = np.flatnonzero((number >= 0) & (spans.kind <= GAP))
+        rows = np.flatnonzero(number >= 0)
         runs = self._runs(spans, octets, rows, upgraded)
         if runs:
             self.framing.feed(runs)
@@ -164,7 +165,7 @@ class Analysis:
             return []
         elsewhere = (columns["position"] < 0) & (columns["kind"] == DATA)
         if not elsewhere.any():
-            return [Run(octets, **columns)]
+            return [Run(octets, at=at, **columns)]
         parts = [
             self.source.read(start, length).ljust(length, b"\0")
             for start, length in zip(at[elsewhere].tolist(), columns["length"][elsewhere].tolist(), strict=True)
@@ -174,7 +175,7 @@ class Analysis:
         buffers = (memoryview(b"".join(parts)), octets)
         cuts = np.flatnonzero(np.diff(elsewhere)) + 1
         return [
-            Run(buffers[0] if elsewhere[start] else buffers[1],
+            Run(buffers[0] if elsewhere[start] else buffers[1], at=at[start:stop],
                 **{name: column[start:stop] for name, column in columns.items()})
             for start, stop in zip([0, *cuts.tolist()], [*cuts.tolist(), len(at)], strict=True)
         ]  # fmt: skip
