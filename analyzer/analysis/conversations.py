@@ -144,7 +144,8 @@ class Conversations:
         self.reserve(streams)
         stream = spans.slot >> 1
         wanted = (spans.offset + spans.length >= self.wanted[spans.slot]) | (spans.kind >= END)
-        rows = np.flatnonzero((self.phase[stream] == HTTP) & wanted)
+        plain = (spans.kind <= GAP) | (spans.kind >= END)
+        rows = np.flatnonzero((self.phase[stream] == HTTP) & wanted & plain)
         if not len(rows):
             return []
         batch = gather(spans, octets, rows, self.talks, self._openings)

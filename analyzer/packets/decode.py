@@ -42,6 +42,7 @@ class _Rows:
         self.ack = np.zeros(count, np.uint32)
         self.flags = np.zeros(count, np.uint8)
         self.window = np.zeros(count, np.uint16)
+        self.identification = np.zeros(count, np.uint16)
         self.payload_at = np.zeros(count, np.uint32)
         self.payload_length = np.zeros(count, np.uint32)
         self.segment_length = np.zeros(count, np.uint32)
@@ -116,6 +117,7 @@ def _ipv4(rows: _Rows, octets: Octets, book: AddressBook, mine: Array, at: Array
         [MALFORMED, FRAGMENT, TCP_KIND, UDP, ICMP], OTHER_IP,
     )  # fmt: skip
     rows.kind[mine] = kind
+    rows.identification[mine] = header["identification"]
     transport, stop = network + size, network + total
     _quic(rows, octets, mine, kind, transport, end)
     if (kind == TCP_KIND).all():

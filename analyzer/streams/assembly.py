@@ -90,7 +90,7 @@ class Assembly:
         position = records.at + decoded.payload_at
         segment_walk.walk(
             segments, spans, tcp_stream.data, tcp_direction.data, seq, of(decoded.ack, "u4"), flags,
-            of(decoded.payload_length, "u4"), of(decoded.segment_length, "u4"),
+            of(decoded.window, "u2"), of(decoded.identification, "u2"), of(decoded.payload_length, "u4"), of(decoded.segment_length, "u4"),
             of(records.offset + decoded.payload_at, "i8"), of(position, "i8"), of(records.time, "i8"),
             (tcp + first).data,
         )  # fmt: skip
