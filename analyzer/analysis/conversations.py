@@ -126,6 +126,8 @@ class Conversations:
         self._moved: dict[int, int] = {}
         self._first_mark = 0
         self._now = LAST
+        self.ahead: dict[int, int] = {}
+        """Times of packets whose octets are delivered before they were captured (`overlaps.Correction`)."""
         self._packets: list[int] = []
         self._times: list[int] = []
         self._release: list[int] = []
@@ -367,6 +369,8 @@ class Conversations:
         if mark < 0:
             return Place()
         packet = self.tables["spans"].row(mark)["packet"]
+        if packet in self.ahead:
+            return Place(packet, self.ahead[packet])
         return Place(packet, self.tables["packets"].row(packet)["time"])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +46,10 @@ class Delivered:
 class Assembly:
     """Fills PACKETS, STREAMS, ENDINGS and SPANS."""
 
-    def __init__(self, tables: Mapping[str, Table]) -> None:
+    def __init__(
+        self, tables: Mapping[str, Table], corrections: Sequence[tuple[int, int, int, int, int, int]] = ()
+    ) -> None:
+        """`corrections`: (slot, start, stop, packet, at, time) of ranges that another copy is delivered for."""
         self.packets = tables[PACKETS.name]
         self.streams = tables[STREAMS.name]
         self.endings = tables[ENDINGS.name]
@@ -54,6 +57,8 @@ class Assembly:
         # odd multipliers below 2^12, see flow_walk
         self.flows = flow_walk.Flows(secrets.randbelow(1024) * 2 + 2049, secrets.randbelow(1024) * 2 + 2049)
         self.segments = segment_walk.Segments()
+        for slot, start, stop, packet, at, time in corrections:
+            self.segments.corrections.setdefault(slot, []).append((start, stop, packet, at, time))
         self.last_number = -1
 
     def feed(self, records: Records, decoded: Decoded) -> Delivered:
@@ -90,7 +95,8 @@ class Assembly:
         position = records.at + decoded.payload_at
         segment_walk.walk(
             segments, spans, tcp_stream.data, tcp_direction.data, seq, of(decoded.ack, "u4"), flags,
-            of(decoded.window, "u2"), of(decoded.identification, "u2"), of(decoded.payload_length, "u4"), of(decoded.segment_length, "u4"),
+            of(decoded.window, "u2"), of(decoded.identification, "u2"),
+            of(decoded.payload_length, "u4"), of(decoded.segment_length, "u4"),
             of(records.offset + decoded.payload_at, "i8"), of(position, "i8"), of(records.time, "i8"),
             (tcp + first).data,
         )  # fmt: skip

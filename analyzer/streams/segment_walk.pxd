@@ -23,7 +23,7 @@ cdef class Segments:
     cdef long long[:, ::1] figures, recent
     cdef public long long figured, holding_all
     cdef long long[::1] packets, last_packet, last_time
-    cdef public dict held, lost
+    cdef public dict held, lost, corrections
     cdef public list endings
     cpdef object reserve(self, long long streams)
     cpdef object widen(self)
@@ -33,6 +33,16 @@ cpdef long long distance(long long number)
 @cython.locals(row=cython.longlong)
 cdef object emit(Spans spans, long long slot, int kind, long long offset, long long length, long long packet,
                  long long at, long long position, long long time, long long release)
+
+@cython.locals(start=cython.longlong, stop=cython.longlong, winner=cython.longlong, skip=cython.longlong,
+               here=cython.longlong)
+cdef object copy(Segments segments, Spans spans, long long slot, long long offset, long long length, long long packet,
+                 long long at, long long position, long long time, long long release)
+
+@cython.locals(start=cython.longlong, stop=cython.longlong, winner=cython.longlong, other=cython.longlong,
+               when=cython.longlong, low=cython.longlong, high=cython.longlong, skip=cython.longlong, here=cython.longlong)
+cdef object correct(Segments segments, Spans spans, long long slot, long long offset, long long length,
+                    long long packet, long long at, long long position, long long time, long long release)
 
 @cython.locals(skip=cython.longlong)
 cdef object deliver(Segments segments, Spans spans, long long slot, long long offset, long long length,
@@ -84,7 +94,7 @@ cdef bint known(Segments segments, long long slot, long long seq, long long leng
                bits=cython.int, number=cython.longlong, begin=cython.longlong, length=cython.longlong,
                reach=cython.longlong, captured=cython.longlong, ahead=cython.longlong, offset=cython.longlong,
                side=cython.int, at=cython.longlong, waited=cython.longlong, heap=list, trip=cython.longlong,
-               row=cython.longlong, found=cython.longlong, skip=cython.longlong, duplicate=cython.bint)
+               row=cython.longlong, found=cython.longlong, probe=cython.longlong, skip=cython.longlong, duplicate=cython.bint)
 cpdef object walk(Segments segments, Spans spans, const int[::1] stream_of, const unsigned char[::1] direction_of,
                   const unsigned int[::1] seq, const unsigned int[::1] ack, const unsigned char[::1] flags,
                   const unsigned short[::1] window_of, const unsigned short[::1] identification_of,

@@ -58,7 +58,7 @@ RESET_AHEAD = 1 << 20
 REORDERED = 3_000_000
 """ns that a hole stays open by reordering where no round trip is known; Wireshark has the same number."""
 COPY_TIME = 50_000
-"""ns. Two copies of a packet that has no IP identification; the shortest retransmission timeouts are 1000 times that."""
+"""ns. Two copies of a packet that has no IP identification; the shortest retransmission timeouts are 1000 times it."""
 RECENT = 4096
 """Segments remembered for telling duplicates; must be a power of two."""
 
@@ -162,6 +162,7 @@ class Segments:
         self.figured = 0
         self.recent = np.full((RECENT, 4), -1, np.int64).data
         self.holding_all = 0
+        self.corrections: dict[int, list[tuple[int, int, int, int, int]]] = {}
         self.held: dict[int, list[tuple[int, ...]]] = {}
         self.lost: dict[int, list[tuple[int, int]]] = {}
         self.endings: list[tuple[int, int, int]] = []
@@ -272,6 +273,42 @@ def emit(spans: Spans, slot: int, kind: int, offset: int, length: int, packet: i
     spans.count = row + 1
 
 
+def copy(segments: Segments, spans: Spans, slot: int, offset: int, length: int, packet: int, at: int, position: int,
+         time: int, release: int) -> None:  # fmt: skip
+    """Append a copy that was not delivered, without what of it was."""
+    for start, stop, winner, _, _ in segments.corrections.get(slot, ()):
+        if winner == packet and start < offset + length and stop > offset:
+            if start > offset:
+                copy(segments, spans, slot, offset, start - offset, packet, at, position, time, release)
+            skip = stop - offset
+            if skip < length:
+                here = position + skip if position >= 0 else -1
+                copy(segments, spans, slot, stop, length - skip, packet, at + skip, here, time, release)
+            return
+    emit(spans, slot, OVERLAP, offset, length, packet, at, position, time, release)
+
+
+def correct(segments: Segments, spans: Spans, slot: int, offset: int, length: int, packet: int, at: int, position: int,
+            time: int, release: int) -> None:  # fmt: skip
+    """Deliver octets for parts of which another copy is the right one: of several, that named last."""
+    for start, stop, winner, other, when in reversed(segments.corrections[slot]):
+        low = max(start, offset)
+        high = min(stop, offset + length)
+        if low < high and winner != packet:
+            skip = low - offset
+            if skip:
+                correct(segments, spans, slot, offset, skip, packet, at, position, time, release)
+            emit(spans, slot, DATA, low, high - low, winner, other + low - start, -1, when, release)
+            here = position + skip if position >= 0 else -1
+            emit(spans, slot, OVERLAP, low, high - low, packet, at + skip, here, time, release)
+            skip = high - offset
+            if skip < length:
+                here = position + skip if position >= 0 else -1
+                correct(segments, spans, slot, high, length - skip, packet, at + skip, here, time, release)
+            return
+    emit(spans, slot, DATA, offset, length, packet, at, position, time, release)
+
+
 def deliver(segments: Segments, spans: Spans, slot: int, offset: int, length: int, captured: int, packet: int, at: int,
             position: int, time: int, release: int) -> None:  # fmt: skip
     """Deliver a segment that starts at or before `next` and ends behind it; what the capture cut off is a gap."""
@@ -280,14 +317,16 @@ def deliver(segments: Segments, spans: Spans, slot: int, offset: int, length: in
     if skip:
         segments.repeated[slot] += skip
         if captured > 0:
-            emit(spans, slot, OVERLAP, offset, min(skip, captured), packet, at, position, time, release)
+            copy(segments, spans, slot, offset, min(skip, captured), packet, at, position, time, release)
         offset += skip
         length -= skip
         captured -= skip
         at += skip
         if position >= 0:
             position += skip
-    if captured > 0:
+    if captured > 0 and segments.corrections and slot in segments.corrections:
+        correct(segments, spans, slot, offset, captured, packet, at, position, time, release)
+    elif captured > 0:
         emit(spans, slot, DATA, offset, captured, packet, at, position, time, release)
     else:
         captured = 0
@@ -306,7 +345,7 @@ def unhold(segments: Segments, spans: Spans, slot: int, release: int) -> None:
         if offset + length <= segments.next[slot]:
             segments.repeated[slot] += length
             if captured > 0:
-                emit(spans, slot, OVERLAP, offset, captured, packet, at, here, time, release)
+                copy(segments, spans, slot, offset, captured, packet, at, here, time, release)
         else:
             deliver(segments, spans, slot, offset, length, captured, packet, at, here, time, release)
     if not heap:
@@ -550,8 +589,9 @@ def walk(
                     trip = time_of[packet] - segments.timed_since[other] if time_of[packet] != UNTIMED else -1
                     if trip >= 0 and (segments.trip[other] < 0 or trip < segments.trip[other]):
                         segments.trip[other] = trip
-        if not length and bits & 7 == 0 and segments.settled[slot]:
-            if begin == (segments.base[slot] + segments.next[slot] - 1) & 0xFFFFFFFF and not segments.ended[slot]:
+        if not length and bits & 7 == 0 and segments.settled[slot] and not segments.ended[slot]:
+            probe = (segments.base[slot] + segments.next[slot] - 1) & 0xFFFFFFFF
+            if begin == probe:
                 row = figure(segments, slot)
                 segments.figures[row, PROBES if segments.shut[other] else KEEPALIVES] += 1
         if length:
@@ -561,6 +601,8 @@ def walk(
                 ahead = distance(begin + length - segments.fin[slot])
                 if ahead > 0:
                     first(segments, slot, BEYOND, min(ahead, length), number, segments.next[slot])
+                    if ahead > length and segments.ended[slot] & FIN_DELIVERED:
+                        length = 0  # §3.10.7.4: in CLOSE-WAIT and after, a receiver ignores it
             segments.data_packet[slot] = number
             segments.data_time[slot] = time_of[packet]
             if segments.settled[slot]:
@@ -592,10 +634,11 @@ def walk(
                                          position_of[packet], time_of[packet])  # fmt: skip
                         if not found:
                             again(segments, slot, ahead, length, duplicate)
-                            if length > 1 and captured and offset + captured > 0:
+                            if (length > 1 or ahead < -1) and captured and offset + captured > 0:
                                 skip = max(-offset, 0)
-                                emit(spans, slot, OVERLAP, offset + skip, captured - skip, number, at_of[packet] + skip,
-                                     position_of[packet] + skip, time_of[packet], number)  # fmt: skip
+                                copy(segments, spans, slot, offset + skip, captured - skip, number,
+                                     at_of[packet] + skip, position_of[packet] + skip, time_of[packet],
+                                     number)  # fmt: skip
                     length = 0
                 elif ahead > FAR:
                     segments.stray[slot] += length
