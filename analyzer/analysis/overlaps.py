@@ -27,6 +27,8 @@ from dissectors.tables import Array, Table
 
 DATA, OVERLAP = 0, 2
 """Codes of `schemas.SPAN_KINDS`."""
+BLOCKS = 16
+"""Blocks of PACKETS that the sample is taken from."""
 FAILED = (Checksum.WRONG, Checksum.IP_WRONG)
 NOTES = {Checksum.WRONG: Note.TCP_CHECKSUM_WRONG, Checksum.IP_WRONG: Note.IP_CHECKSUM_WRONG}
 
@@ -142,13 +144,7 @@ class Copies:
 
     def sample(self, notes: Observations) -> Sample:
         """Judge some packets. A sender that gets most of them wrong leaves them to its network card."""
-        stream, length = self.packets["stream"], self.packets["payload_length"]
-        kept = np.flatnonzero((stream >= 0) & (length > 0))
-        kept = kept[self.channel_of[stream[kept]] >= 0]
-        if not len(kept):
-            return Sample()
-        picked = kept[np.unique(np.linspace(0, len(kept) - 1, self.limits.checksums).astype(np.int64))]
-        numbers = self.packets.rows()[picked].tolist()
+        numbers = self._spread()
         found = [self.checksum(number) for number in numbers]
         wrong = [number for number, verdict in zip(numbers, found, strict=True) if verdict in FAILED]
         judged = sum(verdict is not Checksum.UNKNOWN for verdict in found)
@@ -158,3 +154,20 @@ class Copies:
                 notes.one(NOTES[self.checksum(number)], int(self.channel_of[cells["stream"]]), cells["direction"], -1,
                           cells["payload_length"], number, cells["time"])  # fmt: skip
         return Sample(judged, found.count(Checksum.PARTIAL), len(wrong))
+
+    def _spread(self) -> list[int]:
+        """Data packets of channels from blocks all over the capture; whole columns would cost more than the rest."""
+        blocks = [block for block in self.packets.blocks if len(block)]
+        if not blocks:
+            return []
+        picked = np.unique(np.linspace(0, len(blocks) - 1, BLOCKS).astype(np.int64)).tolist()
+        numbers: list[int] = []
+        for index in picked:
+            block = blocks[index]
+            stream = block.columns["stream"]
+            mine = (stream >= 0) & (block.columns["payload_length"] > 0)
+            kept = np.flatnonzero(mine & (self.channel_of[np.maximum(stream, 0)] >= 0))
+            if len(kept):
+                share = self.limits.checksums // len(picked)
+                numbers += block.rows()[kept[np.unique(np.linspace(0, len(kept) - 1, share).astype(np.int64))]].tolist()
+        return numbers

@@ -100,7 +100,8 @@ class Analysis:
         append_remains(self.tables, self.framing, self.assembly, self.conversations.number, self.notes)
         note_transport(self.tables, self.assembly, self.notes)
         copies = Copies(self.tables, self.source, self.limits)
-        copies.compare(self.notes)
+        if self.assembly.copies:
+            copies.compare(self.notes)
         self._wanted = copies.corrections
         self.sample = copies.sample(self.notes)
         self.notes.flush()

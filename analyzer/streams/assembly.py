@@ -59,6 +59,8 @@ class Assembly:
         self.segments = segment_walk.Segments()
         for slot, start, stop, packet, at, time in corrections:
             self.segments.corrections.setdefault(slot, []).append((start, stop, packet, at, time))
+        self.copies = False
+        """Some octets came more than once."""
         self.last_number = -1
 
     def feed(self, records: Records, decoded: Decoded) -> Delivered:
@@ -168,6 +170,7 @@ class Assembly:
             for name in ("slot", "kind", "offset", "length", "packet", "at", "position", "time", "release")
         }
         slot = columns["slot"]
+        self.copies = self.copies or bool((columns["kind"] == segment_walk.OVERLAP).any())
         first_row = self.spans.append(
             {
                 "stream": slot >> 1,
