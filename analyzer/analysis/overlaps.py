@@ -12,6 +12,7 @@ tells whether a sending host left them to its network card.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,8 +28,6 @@ from dissectors.tables import Array, Table
 
 DATA, OVERLAP = 0, 2
 """Codes of `schemas.SPAN_KINDS`."""
-BLOCKS = 16
-"""Blocks of PACKETS that the sample is taken from."""
 FAILED = (Checksum.WRONG, Checksum.IP_WRONG)
 NOTES = {Checksum.WRONG: Note.TCP_CHECKSUM_WRONG, Checksum.IP_WRONG: Note.IP_CHECKSUM_WRONG}
 
@@ -156,18 +155,21 @@ class Copies:
         return Sample(judged, found.count(Checksum.PARTIAL), len(wrong))
 
     def _spread(self) -> list[int]:
-        """Data packets of channels from blocks all over the capture; whole columns would cost more than the rest."""
-        blocks = [block for block in self.packets.blocks if len(block)]
-        if not blocks:
+        """Data packets of channels, looked for at numbers all over the capture: where blocks begin depends on chunks,
+        and whole columns would cost more than the rest."""
+        count = len(self.packets)
+        if not count:
             return []
-        picked = np.unique(np.linspace(0, len(blocks) - 1, BLOCKS).astype(np.int64)).tolist()
         numbers: list[int] = []
-        for index in picked:
-            block = blocks[index]
-            stream = block.columns["stream"]
-            mine = (stream >= 0) & (block.columns["payload_length"] > 0)
-            kept = np.flatnonzero(mine & (self.channel_of[np.maximum(stream, 0)] >= 0))
-            if len(kept):
-                share = self.limits.checksums // len(picked)
-                numbers += block.rows()[kept[np.unique(np.linspace(0, len(kept) - 1, share).astype(np.int64))]].tolist()
+        starts = [block.start for block in self.packets.blocks]
+        for number in np.unique(np.linspace(0, count - 1, 2 * self.limits.checksums).astype(np.int64)).tolist():
+            block = self.packets.blocks[bisect_right(starts, number) - 1]
+            at = number - block.start
+            if block.numbers is not None:
+                at = int(np.searchsorted(block.numbers, number))
+                if at == len(block.numbers) or block.numbers[at] != number:
+                    continue
+            stream = int(block.columns["stream"][at])
+            if stream >= 0 and block.columns["payload_length"][at] and self.channel_of[stream] >= 0:
+                numbers.append(number)
         return numbers
