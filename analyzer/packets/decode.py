@@ -117,15 +117,16 @@ def _ipv4(rows: _Rows, octets: Octets, book: AddressBook, mine: Array, at: Array
         [MALFORMED, FRAGMENT, TCP_KIND, UDP, ICMP], OTHER_IP,
     )  # fmt: skip
     rows.kind[mine] = kind
-    rows.identification[mine] = header["identification"]
     transport, stop = network + size, network + total
     _quic(rows, octets, mine, kind, transport, end)
     if (kind == TCP_KIND).all():
         source, destination = header["source"].astype(np.int64), header["destination"].astype(np.int64)
+        rows.identification[mine] = header["identification"]
     else:
         pick = kind == TCP_KIND
         source, destination = header["source"][pick].astype(np.int64), header["destination"][pick].astype(np.int64)
         mine, at, transport, stop, end = (column[pick] for column in (mine, at, transport, stop, end))
+        rows.identification[mine] = header["identification"][pick]
     _tcp(rows, octets, mine, at, transport, stop, end, source, destination)
     return mine[:0]
 

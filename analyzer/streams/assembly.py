@@ -18,6 +18,8 @@ from dissectors.tables import Array, Table
 TCP = 0
 """The code of `schemas.KINDS`."""
 SYN, ACK = 2, 16
+OVERLAP = 2
+"""The code of `schemas.SPAN_KINDS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ class Assembly:
             for name in ("slot", "kind", "offset", "length", "packet", "at", "position", "time", "release")
         }
         slot = columns["slot"]
-        self.copies = self.copies or bool((columns["kind"] == segment_walk.OVERLAP).any())
+        self.copies = self.copies or bool((columns["kind"] == OVERLAP).any())
         first_row = self.spans.append(
             {
                 "stream": slot >> 1,
