@@ -63,6 +63,7 @@ class Assembly:
             self.segments.corrections.setdefault(slot, []).append((start, stop, packet, at, time))
         self.copies = False
         """Some octets came more than once."""
+        self._spans = segment_walk.Spans()
         self.last_number = -1
 
     def feed(self, records: Records, decoded: Decoded) -> Delivered:
@@ -92,7 +93,8 @@ class Assembly:
         stream[tcp] = tcp_stream
         direction[tcp] = tcp_direction
 
-        spans = segment_walk.Spans()
+        spans = self._spans
+        spans.count = 0
         segments = self.segments
         segments.reserve(self.flows.count)
         segments.chunk += 1
@@ -111,7 +113,8 @@ class Assembly:
 
     def finish(self) -> Delivered:
         """The capture ended: deliver what is held."""
-        spans = segment_walk.Spans()
+        spans = self._spans
+        spans.count = 0
         self.segments.chunk += 1
         segment_walk.finish(self.segments, spans, self.last_number)
         return self._deliver(spans)
