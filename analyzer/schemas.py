@@ -143,10 +143,19 @@ CHANNELS = Schema(
 )
 
 
-def _both(name: str, doc: str, unit: str = "", dtype: str = "i8") -> tuple[Column, Column]:
+def _both(name: str, doc: str, unit: str = "", receives: bool = False) -> tuple[Column, Column]:
+    """A column for what each side sent, or has as a receiver."""
+    how = "of" if receives else "sent by"
     return (
-        Column(f"client_{name}", dtype, f"{doc}, sent by the client", unit),
-        Column(f"server_{name}", dtype, f"{doc}, sent by the server", unit),
+        Column(f"client_{name}", "i8", f"{doc}, {how} the client", unit),
+        Column(f"server_{name}", "i8", f"{doc}, {how} the server", unit),
+    )
+
+
+def _least(name: str, doc: str) -> tuple[Column, Column]:
+    return (
+        Column(f"client_{name}", "i8", f"{doc}, sent by the client", "ns", null=-1, source="RFC 6298 §3"),
+        Column(f"server_{name}", "i8", f"{doc}, sent by the server", "ns", null=-1, source="RFC 6298 §3"),
     )
 
 
@@ -192,6 +201,23 @@ CONNECTIONS = Schema(
             source="RFC 5905 §8",
         ),
         Column("clock_error", "i8", "how wrong that may be", "ns", null=-1, source="RFC 5905 §8"),
+        Column(
+            "handshake_round_trip",
+            "i8",
+            "from the SYN to the acknowledgment of the SYN that answers it, each sent once",
+            "ns",
+            null=-1,
+            source="RFC 9293 §3.5",
+        ),
+        *_least("acknowledged_after", "shortest time from a segment to its acknowledgment, none of those sent again"),
+        *_both("retransmitted", "packets of data sent again"),
+        *_both("out_of_order", "packets of data captured after later ones"),
+        *_both("duplicates", "packets of data that the capture holds twice"),
+        *_both("keepalives", "keep-alive probes"),
+        *_both("probes", "zero-window probes"),
+        *_both("stalls", "how often the window shut", receives=True),
+        *_both("stalled", "how long the window was shut in all", "ns", receives=True),
+        *_both("longest_stall", "longest time that the window was shut", "ns", receives=True),
         Column("notes", "i8", "observations of severity should or must"),
         time("opened", "when the handshake was complete"),
         time("first_time", "time of its first octet"),

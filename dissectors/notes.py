@@ -35,7 +35,15 @@ class Note(IntEnum):
 
     # capture and TCP
     TCP_GAP = 10
+    TCP_OVERLAP_DIFFERS = 11
     TCP_LATE = 12
+    TCP_CHECKSUM_WRONG = 13
+    IP_CHECKSUM_WRONG = 14
+    TCP_RESET_OUT_OF_WINDOW = 15
+    TCP_DATA_AFTER_FIN = 16
+    TCP_URGENT = 17
+    TCP_DATA_WITH_SYN = 18
+    TCP_STRAY = 19
     # HTTP
     HTTP_MALFORMED = 30
     HTTP_LIMIT = 31
@@ -111,6 +119,18 @@ _FR, _MS, _CL = Layer.FRAME, Layer.MESSAGE, Layer.CLOSE
 MEANINGS: dict[Note, Meaning] = {
     Note.TCP_GAP: Meaning(_O, _TCP, "RFC 9293 §3.4", "octets of the stream are not in the capture"),
     Note.TCP_LATE: Meaning(_O, _TCP, "RFC 9293 §3.4", "octets arrived after they had been given up"),
+    Note.TCP_OVERLAP_DIFFERS: Meaning(
+        _S, _TCP, "RFC 9293 §3.4", "two packets carry other octets for the same place: corrupted, or injected"
+    ),
+    Note.TCP_CHECKSUM_WRONG: Meaning(_M, _TCP, "RFC 9293 §3.1", "the TCP checksum is wrong"),
+    Note.IP_CHECKSUM_WRONG: Meaning(_M, _TCP, "RFC 791 §3.1", "the checksum of the IPv4 header is wrong"),
+    Note.TCP_RESET_OUT_OF_WINDOW: Meaning(
+        _O, _TCP, "RFC 9293 §3.10.7.4", "a RST that the receiver does not accept: the connection goes on"
+    ),
+    Note.TCP_DATA_AFTER_FIN: Meaning(_O, _TCP, "RFC 9293 §3.10.7.4", "octets behind the sender's own FIN"),
+    Note.TCP_URGENT: Meaning(_O, _TCP, "RFC 9293 §3.8.5", "urgent data"),
+    Note.TCP_DATA_WITH_SYN: Meaning(_O, _TCP, "RFC 7413 §2", "octets with the SYN"),
+    Note.TCP_STRAY: Meaning(_O, _TCP, "RFC 7323 §2.3", "octets so far ahead that no window allows them, left out"),
     Note.HTTP_MALFORMED: Meaning(_M, _HTTP, "RFC 9112 §2.2", "not a well-formed HTTP/1.1 message"),
     Note.HTTP_LIMIT: Meaning(_O, _HTTP, "RFC 9110 §5.4", "an HTTP header section above the limit was not read"),
     Note.HTTP_UNANSWERED: Meaning(_O, _HTTP, "RFC 9112 §9.3", "a request got no response"),

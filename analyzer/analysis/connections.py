@@ -24,6 +24,7 @@ from analyzer.analysis.evidence import websocket_facts
 from analyzer.analysis.facts import Facts
 from analyzer.analysis.frames import Framing
 from analyzer.analysis.legs import twin_columns
+from analyzer.analysis.transport import transport_columns
 from analyzer.analysis.unseen import unseen_octets
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Severity
@@ -121,7 +122,7 @@ def _columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, 
         columns[f"{name}_unanswered"] = tally(waiting)
         columns[f"{name}_seen"] = np.maximum(reach[2 * stream + side] - missing[2 * stream + side], 0)
         columns[f"{name}_unseen"] = unseen[2 * stream + side]
-    return columns
+    return columns | transport_columns(assembly, stream, client)
 
 
 def _keys(tables: Mapping[str, Table], stream: Array) -> Array:

@@ -155,6 +155,8 @@ class Conversations:
         self._moved: dict[int, int] = {}
         self._first_mark = 0
         self._now = LAST
+        self.ahead: dict[int, int] = {}
+        """Times of packets whose octets are delivered before they were captured (`overlaps.Correction`)."""
         self._spans: Delivered | None = None
 
     def reserve(self, streams: int) -> None:
@@ -171,7 +173,8 @@ class Conversations:
         self.reserve(streams)
         stream = spans.slot >> 1
         wanted = (spans.offset + spans.length >= self.wanted[spans.slot]) | (spans.kind >= END)
-        rows = np.flatnonzero((self.phase[stream] == HTTP) & wanted)
+        plain = (spans.kind <= GAP) | (spans.kind >= END)
+        rows = np.flatnonzero((self.phase[stream] == HTTP) & wanted & plain)
         if not len(rows):
             return []
         batch = gather(spans, octets, rows, self.talks, self._openings)
@@ -482,6 +485,8 @@ class Conversations:
         if mark < 0:
             return Place()
         packet = self.tables["spans"].row(mark)["packet"]
+        if packet in self.ahead:
+            return Place(packet, self.ahead[packet])
         return Place(packet, self.tables["packets"].row(packet)["time"])
 
 

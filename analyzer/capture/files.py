@@ -115,6 +115,13 @@ class CaptureFile:
         """Let go."""
         self.supply.close()
 
+    def again(self) -> bool:
+        """Forget what was met; a spool holds what cannot be read from its input again."""
+        self.reader = reader_of(self.supply.read(0, 64), self.name)
+        self.problems.clear()
+        self._at = 0
+        return True
+
     def chunks(self, size: int) -> Iterator[Records]:
         """All records, about `size` octets of file at a time."""
         buffer = bytearray(size)
@@ -218,6 +225,12 @@ class CaptureFiles:
     def position(self) -> int:
         """Octets read of all inputs."""
         return sum(file.position() for file in self.files)
+
+    def again(self) -> bool:
+        """Every file once more."""
+        for file in self.files:
+            file.again()
+        return True
 
     def chunks(self, size: int) -> Iterator[Records]:
         """Records of all files by time."""

@@ -117,6 +117,10 @@ class GrowingCapture:
             else:
                 time.sleep(PATIENCE)
 
+    def again(self) -> bool:
+        """What follows a writer reads once."""
+        return False
+
     # -- following ----------------------------------------------------------------------------------------------------
 
     def take(self, size: int) -> Records | None:

@@ -118,6 +118,9 @@ class Source(Protocol):
     def chunks(self, size: int) -> Iterator[Records]:
         """Records in the order of the capture, about `size` octets at a time. Never raises on octets."""
 
+    def again(self) -> bool:
+        """Make ready for reading from the start once more; False where that cannot be."""
+
     def position(self) -> int:
         """Octets read so far, for progress."""
 

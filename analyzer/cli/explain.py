@@ -95,8 +95,45 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
         unseen = record[f"{side}_unseen"]
         lacking = f", {unseen} octets of it are not in the capture" if unseen else ", nothing of it known to be missing"
         told.item(f"{size(record[f'{side}_seen'])} from the {side}{lacking}")
+    _transport(record, view.snapshot.traffic.checksums, told)
     told.part("Elsewhere")
     told.item(f"Wireshark: tcp.stream == {record['stream']}" + (" && websocket" if shake["result"] == 1 else ""))
+
+
+COUNTED = {
+    "retransmitted": "sent again", "out_of_order": "captured after later ones", "duplicates": "captured twice",
+    "keepalives": "keep-alive probes", "probes": "zero-window probes",
+}  # fmt: skip
+"""What of TCP is counted in packets."""
+
+
+def _transport(record: dict[str, int], checksums: tuple[int, int, int], told: Telling) -> None:
+    """What TCP did beside carrying octets, where it did anything."""
+    lines = []
+    if record["handshake_round_trip"] >= 0:
+        lines.append(f"handshake: round trip {duration(record['handshake_round_trip'])}")
+    for side in SIDES:
+        after = record[f"{side}_acknowledged_after"]
+        parts = [f"acknowledged after {duration(after)} at best"] if after >= 0 else []
+        parts += [f"{record[f'{side}_{name}']} {words}" for name, words in COUNTED.items() if record[f"{side}_{name}"]]
+        if parts:
+            lines.append(f"packets of the {side}: {', '.join(parts)}")
+        if stalls := record[f"{side}_stalls"]:
+            total, longest = record[f"{side}_stalled"], record[f"{side}_longest_stall"]
+            lines.append(
+                f"the {side}'s window was shut {count(stalls, 'time')}, for {duration(total)} in all,"
+                f" {duration(longest)} at most"
+            )
+    judged, partial, wrong = checksums
+    if 2 * (partial + wrong) > judged:
+        lines.append(
+            f"checksums are left to the network card: {partial + wrong} of {judged} looked at in the capture, as hosts"
+            " record what they send"
+        )
+    if lines:
+        told.part("TCP")
+    for line in lines:
+        told.item(line)
 
 
 def _cause(telling: Verdict, told: Telling, manner: Manner) -> None:

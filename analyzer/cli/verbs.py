@@ -20,6 +20,7 @@ from analyzer.cli.diagnostics import progress_bar, warn
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page, standard_output
 from analyzer.errors import ExitStatus, FramescopeError, OutputError
+from analyzer.limits import Limits
 from analyzer.times import count, zone_of
 from analyzer.views import View
 from dissectors.notes import OMISSIONS, Severity
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         tell, end = progress_bar(options.quiet)
         try:
-            snapshot = analyze(source, progress=tell)
+            snapshot = analyze(source, limits=Limits(overlap=options.overlap), progress=tell)
         finally:
             end()
         view = View(snapshot, TABLE_OF.get(options.verb, options.verb))
