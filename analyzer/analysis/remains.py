@@ -61,10 +61,12 @@ def _messages(tables: Mapping[str, Table], framing: Framing, notes: Observations
         channel, direction = framing.channels[slot >> 1], slot & 1
         opcode = int(state["opcode"][slot])
         length, first_time = int(state["length"][slot]), int(state["first_time"][slot])
-        notes.one(Note.MESSAGE_UNFINISHED, channel, direction, int(state["start"][slot]), length, time=first_time)
+        first_frame = int(state["first_frame"][slot])
+        packet = tables["frames"].row(first_frame)["first_packet"] if first_frame >= 0 else -1
+        notes.one(Note.MESSAGE_UNFINISHED, channel, direction, int(state["start"][slot]), length, packet, first_time)
         cells = {
             "channel": channel, "direction": direction, "opcode": opcode,
-            "first_frame": int(state["first_frame"][slot]), "last_frame": -1, "frames": int(state["frames"][slot]),
+            "first_frame": first_frame, "last_frame": -1, "frames": int(state["frames"][slot]),
             "length": length, "inflated": -1, "compressed": int(state["compressed"][slot]),
             "inflate": UNFINISHED if state["compressed"][slot] else 0, "utf8": UNKNOWN if opcode == 1 else 0,
             "complete": 0, "close_code": -1, "close_reason": 0, "answers": -1,
@@ -77,13 +79,12 @@ def _messages(tables: Mapping[str, Table], framing: Framing, notes: Observations
 def _control(tables: Mapping[str, Table], framing: Framing, number_of: npt.NDArray[np.int64],
              notes: Observations) -> None:  # fmt: skip
     folds = framing.folds
-    for slot, waiting in enumerate(folds.pings):
-        for _, _, offset, packet, time in waiting or ():
-            notes.one(Note.PING_NOT_ANSWERED, framing.channels[slot >> 1], slot & 1, offset, 0, packet, time)
-    rows = folds.whole["close_row"][: 2 * len(framing.channels)]
     ended = np.zeros(len(framing.channels), np.bool_)
     numbers = number_of[tables["endings"]["stream"]]
     ended[numbers[numbers >= 0]] = True
+    if any(folds.pings):
+        _pings(tables, framing, ended, notes)
+    rows = folds.whole["close_row"][: 2 * len(framing.channels)]
     alone = np.flatnonzero((rows >= 0) & (rows.reshape(-1, 2)[:, ::-1].ravel() < 0) & np.repeat(ended, 2))
     for slot in alone.tolist():
         close = tables["messages"].row(int(rows[slot]))
@@ -91,6 +92,21 @@ def _control(tables: Mapping[str, Table], framing: Framing, number_of: npt.NDArr
         length = frame["header_length"] + frame["payload_length"]
         notes.one(Note.CLOSE_NOT_ANSWERED, framing.channels[slot >> 1], slot & 1, frame["offset"], length,
                   frame["last_packet"], close["time"])  # fmt: skip
+
+
+def _pings(tables: Mapping[str, Table], framing: Framing, ended: npt.NDArray[np.bool_], notes: Observations) -> None:
+    """Pings that wait for their Pong. RFC 6455 §5.5.2 asks for none from a side that had received a Close; and where
+    the capture ends before that side said anything more, its Pong may be on the way."""
+    messages = tables["messages"]
+    last = np.full(2 * (max(framing.channels) + 1), -1, np.int64)
+    last[2 * messages["channel"].astype(np.int64) + messages["direction"]] = messages.rows()  # the last row stays
+    closes = framing.folds.whole["close_row"]
+    for slot, waiting in enumerate(framing.folds.pings):
+        for _, number, offset, packet, time in waiting or ():
+            channel, direction = framing.channels[slot >> 1], slot & 1
+            closed = any(0 <= closes[side] < number for side in (slot, slot ^ 1))
+            if not closed and (ended[slot >> 1] or last[2 * channel + 1 - direction] > number):
+                notes.one(Note.PING_NOT_ANSWERED, channel, direction, offset, 0, packet, time)
 
 
 def _late(tables: Mapping[str, Table], notes: Observations) -> None:

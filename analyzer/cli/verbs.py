@@ -22,7 +22,7 @@ from analyzer.cli.page import Page, standard_output
 from analyzer.errors import ExitStatus, FramescopeError, OutputError
 from analyzer.times import zone_of
 from analyzer.views import View
-from dissectors.notes import Severity
+from dissectors.notes import OF_PEER, Severity
 
 TABLE_OF = {"summary": "connections", "explain": "connections", "check": "notes"}
 PREVIEW = 80
@@ -72,7 +72,10 @@ def choose(view: View, options: argparse.Namespace, zone: tzinfo) -> npt.NDArray
     if options.filter is not None:
         mask &= view.select(options.filter, zone)
     if getattr(options, "role", None):
-        mask &= view.select(f"sender == {options.role}", zone)
+        # what a side did not answer is noted where it was asked
+        omitted = np.isin(view.table["code"], sorted(OF_PEER))
+        mask &= (view.column("sender") == ("client", "server").index(options.role)) != omitted
+        mask &= view.column("sender") >= 0
     places = np.flatnonzero(mask)
     return places[: options.limit] if options.limit and options.verb != "summary" else places
 
