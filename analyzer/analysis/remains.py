@@ -16,8 +16,8 @@ from dissectors.tables import Table
 
 LATE = 3
 """The code of `schemas.SPAN_KINDS`."""
-UNKNOWN = 3
-"""The code of `schemas.VERDICTS` of UTF-8."""
+INVALID, UNKNOWN = 2, 3
+"""Codes of `schemas.VERDICTS` of UTF-8."""
 UNFINISHED = 5
 """The code of `schemas.INFLATES`."""
 
@@ -61,6 +61,9 @@ def _messages(tables: Mapping[str, Table], framing: Framing, notes: Observations
         channel, direction = framing.channels[slot >> 1], slot & 1
         opcode = int(state["opcode"][slot])
         length, first_time = int(state["length"][slot]), int(state["first_time"][slot])
+        invalid = opcode == 1 and state["text"][slot] < 0
+        if invalid:
+            notes.one(Note.TEXT_NOT_UTF8, channel, direction, int(state["start"][slot]), length, time=first_time)
         first_frame = int(state["first_frame"][slot])
         packet = tables["frames"].row(first_frame)["first_packet"] if first_frame >= 0 else -1
         notes.one(Note.MESSAGE_UNFINISHED, channel, direction, int(state["start"][slot]), length, packet, first_time)
@@ -68,7 +71,8 @@ def _messages(tables: Mapping[str, Table], framing: Framing, notes: Observations
             "channel": channel, "direction": direction, "opcode": opcode,
             "first_frame": first_frame, "last_frame": -1, "frames": int(state["frames"][slot]),
             "length": length, "inflated": -1, "compressed": int(state["compressed"][slot]),
-            "inflate": UNFINISHED if state["compressed"][slot] else 0, "utf8": UNKNOWN if opcode == 1 else 0,
+            "inflate": UNFINISHED if state["compressed"][slot] else 0,
+            "utf8": INVALID if invalid else UNKNOWN if opcode == 1 else 0,
             "complete": 0, "close_code": -1, "close_reason": 0, "answers": -1,
             "first_time": first_time, "time": NO_TIME,
         }  # fmt: skip
@@ -95,8 +99,9 @@ def _control(tables: Mapping[str, Table], framing: Framing, number_of: npt.NDArr
 
 
 def _pings(tables: Mapping[str, Table], framing: Framing, ended: npt.NDArray[np.bool_], notes: Observations) -> None:
-    """Pings that wait for their Pong. RFC 6455 §5.5.2 asks for none from a side that had received a Close; and where
-    the capture ends before that side said anything more, its Pong may be on the way."""
+    """Pings that wait for their Pong. RFC 6455 §5.5.2 asks for none from a side that had received a Close, §7.1.7 for
+    none from one that fails the connection; and where the capture ends before that side said anything more, its Pong
+    may be on the way."""
     messages = tables["messages"]
     last = np.full(2 * (max(framing.channels) + 1), -1, np.int64)
     last[2 * messages["channel"].astype(np.int64) + messages["direction"]] = messages.rows()  # the last row stays
@@ -104,7 +109,8 @@ def _pings(tables: Mapping[str, Table], framing: Framing, ended: npt.NDArray[np.
     for slot, waiting in enumerate(framing.folds.pings):
         for _, number, offset, packet, time in waiting or ():
             channel, direction = framing.channels[slot >> 1], slot & 1
-            closed = any(0 <= closes[side] < number for side in (slot, slot ^ 1))
+            mine, theirs = closes[slot], closes[slot ^ 1]
+            closed = 0 <= mine < number or (theirs >= 0 and not 0 <= mine < theirs)
             if not closed and (ended[slot >> 1] or last[2 * channel + 1 - direction] > number):
                 notes.one(Note.PING_NOT_ANSWERED, channel, direction, offset, 0, packet, time)
 

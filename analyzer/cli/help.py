@@ -14,6 +14,7 @@ examples:
   framescope messages --filter 'payload ~ /error/i' --payload text capture.pcapng
   framescope frames --json capture.pcapng | jq .payload_length
   framescope notes --fail-on must capture.pcapng      for CI: exit status 1 where a MUST is broken
+  framescope decode check --client a.bin --server b.bin   what each side sent, without a capture
   framescope summary sample:tour                      a bundled capture; framescope samples lists them
   tcpdump -U -w - port 80 | framescope -              from a pipe
   framescope live -i lo --json tcp port 8080          frames, messages and verdicts as they happen
@@ -47,6 +48,7 @@ VERBS: dict[str, str] = {
     "messages": "WebSocket messages: fragments folded, inflated",
     "notes": "observations: violations of the standards, oddities, damage",
     "check": "violations of the standards, for CI and for marking; exits with 1 where there is one",
+    "decode": "octets of one connection from files, one a side, without packets",
     "encrypted": "TLS connections that cannot be read, and how they ended",
     "incidents": "what happened to several connections at once",
     "live": "capture on an interface, or follow a pipe or a growing file",

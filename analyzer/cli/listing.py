@@ -200,9 +200,9 @@ LISTINGS: dict[str, tuple[tuple[str, Cells], ...]] = {
 """The columns of each table's lines; the last one takes what is left of the line."""
 
 
-def write(view: View, places: npt.NDArray[np.int64], page: Page, manner: Manner) -> None:
+def write(view: View, places: npt.NDArray[np.int64], page: Page, manner: Manner, without: Sequence[str] = ()) -> None:
     """Write rows. Columns are as wide as the first rows need, and wrap nothing; only a terminal cuts lines off."""
-    columns = LISTINGS[view.name]
+    columns = [column for column in LISTINGS[view.name] if column[0] not in without]
     titles = [title for title, _ in columns]
     widths: list[int] = []
     for start in range(0, len(places), STEP):

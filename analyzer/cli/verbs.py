@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
             end()
         view = View(snapshot, TABLE_OF.get(options.verb, options.verb))
         places = choose(view, options, zone)
-        with _output(options.output) as stream:
+        with output(options.output) as stream:
             _write(options, snapshot, view, places, stream, zone)
         return _status(options, snapshot, view, places)
     finally:
@@ -93,7 +93,8 @@ def _known(view: View, wanted: list[str]) -> None:
 
 
 @contextmanager
-def _output(path: str | None) -> Iterator[TextIO]:
+def output(path: str | None) -> Iterator[TextIO]:
+    """Where to write: a file, or standard output."""
     if path is None or path == "-":
         yield standard_output()
         return
@@ -113,11 +114,11 @@ def _write(options: argparse.Namespace, snapshot: Snapshot, view: View, places: 
         has_payload = view.name in ("frames", "messages")
         if options.verb in ("summary", "explain"):
             view = View(snapshot, "connections", view.contents)
-        jsonl.write(view, places, stream, _json_payload(manner) if has_payload else None)
+        jsonl.write(view, places, stream, json_payload(manner) if has_payload else None)
         return
     shown = Manner(zone, options.show_secrets, listing.payload_writer(manner, options.show_secrets, PREVIEW))
     if options.verb == "check":
-        check.write(options.format, view, places, page, shown, options.files)
+        check.write(options.format, view, places, page, shown, {"": options.files[0]})
     elif options.verb == "summary":
         summary.write(snapshot, view, places, page, shown, options.limit)
     elif options.verb == "explain":
@@ -126,7 +127,8 @@ def _write(options: argparse.Namespace, snapshot: Snapshot, view: View, places: 
         listing.write(view, places, page, shown)
 
 
-def _json_payload(manner: str):  # type: ignore[no-untyped-def]
+def json_payload(manner: str):  # type: ignore[no-untyped-def]
+    """How payload is written into JSON Lines."""
     if manner == "text":
         return lambda octets: octets.decode("utf-8", "backslashreplace")
     return listing.payload_writer(manner, True, PREVIEW)
@@ -160,14 +162,14 @@ def _status(options: argparse.Namespace, snapshot: Snapshot, view: View, places:
             warn(
                 f"{number} packets of link type {link} have no decoder here: capture on another interface, such as any"
             )
-    if options.fail_on and _worst(snapshot, view, places) >= Severity[options.fail_on.upper()]:
+    if options.fail_on and worst(snapshot, view, places) >= Severity[options.fail_on.upper()]:
         return ExitStatus.FOUND
     if traffic.packets and sum(traffic.links.values()) == traffic.packets:
         return ExitStatus.INPUT
     return ExitStatus.DAMAGED if snapshot.problems or traffic.links else ExitStatus.OK
 
 
-def _worst(snapshot: Snapshot, view: View, places: npt.NDArray[np.int64]) -> int:
+def worst(snapshot: Snapshot, view: View, places: npt.NDArray[np.int64]) -> int:
     """The worst severity among the notes of the rows chosen: the notes themselves, or those of their connections."""
     notes = snapshot["notes"]
     severity = notes["severity"]
