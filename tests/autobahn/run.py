@@ -24,6 +24,7 @@ EXPLAINED = {
 }
 """Disagreements, and the reason below the table."""
 REASONS = """
+7.1.5: the server fails the connection at the Close, because of the message that it interrupts; the suite wants it answered.
 A: the server failed the connection and sent the first Close. websockets reads nothing after that (RFC 6455 §7.1.7), so
 its API reports 1006; framescope reports the code of the client's Close, which was on the wire, as RFC 6455 §7.1.5 has it.
 Implementations differ here, and packets do not tell which one is at work.
