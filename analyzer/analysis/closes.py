@@ -121,10 +121,10 @@ def _reported(tables: Mapping[str, Table], columns: Mapping[str, Array], lost: A
             received = np.where([end in failing for end in ends], ABNORMAL, received)
         if wrong:
             at = tables["frames"].take("offset", messages.take("last_frame", row)).tolist()
-            ends = zip(
+            places = zip(
                 messages.take("channel", row).tolist(), messages.take("direction", row).tolist(), at, strict=True
             )
-            received = np.where([end in wrong for end in ends], ABNORMAL, received)
+            received = np.where([place in wrong for place in places], ABNORMAL, received)
         told = np.where(row >= 0, received, np.where(ended & ~lost, ABNORMAL, -1))
         had = (result == ACCEPTED) | ((side == "client") & (result != OTHER))
         reported[f"{side}_reported"] = np.where(had, told, -1)
