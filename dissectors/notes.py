@@ -68,6 +68,11 @@ class Note(IntEnum):
     EXTENSION_PARAMETER_BAD = 63
     EXTENSION_UNKNOWN = 64
     CLIENT_EARLY = 65
+    HTTP_VERSION_LOW = 66
+    REQUEST_WRONGLY_ACCEPTED = 67
+    VERSIONS_NOT_TOLD = 68
+    SUBPROTOCOL_OFFER_BAD = 69
+    EXTENSION_UNFIT = 70
     # frames
     CLIENT_UNMASKED = 80
     SERVER_MASKED = 81
@@ -83,7 +88,10 @@ class Note(IntEnum):
     AFTER_CLOSE = 91
     MASK_KEY_ZERO = 92
     FRAME_CUT = 93
-    FRAMING_FOUND = 95
+    MASK_KEY_REPEATED = 94
+    MASK_KEY_PREDICTABLE = 95
+    CONTROL_AFTER_CLOSE = 96
+    FRAMING_FOUND = 97
     # messages
     CONTINUATION_WITHOUT_START = 110
     MESSAGE_INSIDE_MESSAGE = 111
@@ -152,6 +160,11 @@ MEANINGS: dict[Note, Meaning] = {
     Note.EXTENSION_NOT_OFFERED: Meaning(_M, _HS, "RFC 6455 §9.1", "the server agreed an extension not offered"),
     Note.EXTENSION_PARAMETER_BAD: Meaning(_M, _HS, "RFC 7692 §7.1", "an extension parameter is not valid"),
     Note.EXTENSION_UNKNOWN: Meaning(_O, _HS, "RFC 6455 §9.1", "an agreed extension that is not known here"),
+    Note.HTTP_VERSION_LOW: Meaning(_M, _HS, "RFC 6455 §4.1", "the HTTP version of an opening is below 1.1"),
+    Note.REQUEST_WRONGLY_ACCEPTED: Meaning(_M, _HS, "RFC 6455 §4.2.1", "the server accepted what it must refuse"),
+    Note.VERSIONS_NOT_TOLD: Meaning(_M, _HS, "RFC 6455 §4.4", "a refusal of the version does not tell those supported"),
+    Note.SUBPROTOCOL_OFFER_BAD: Meaning(_M, _HS, "RFC 6455 §4.1", "the subprotocols offered are not distinct tokens"),
+    Note.EXTENSION_UNFIT: Meaning(_M, _HS, "RFC 7692 §7.1", "the extension agreed does not fit any that was offered"),
     Note.CLIENT_EARLY: Meaning(_M, _HS, "RFC 6455 §4.1", "the client sent frames before the 101"),
     Note.CLIENT_UNMASKED: Meaning(_M, _FR, "RFC 6455 §5.1", "a frame from the client is not masked"),
     Note.SERVER_MASKED: Meaning(_M, _FR, "RFC 6455 §5.1", "a frame from the server is masked"),
@@ -164,8 +177,11 @@ MEANINGS: dict[Note, Meaning] = {
     Note.LENGTH_NOT_MINIMAL: Meaning(_M, _FR, "RFC 6455 §5.2", "the length is not in its shortest form"),
     Note.LENGTH_TOP_BIT: Meaning(_M, _FR, "RFC 6455 §5.2", "the top bit of the 64-bit length is set"),
     Note.FRAMING_LOST: Meaning(_O, _FR, "RFC 6455 §5.2", "a frame header is missing: frames cannot be told from here"),
-    Note.AFTER_CLOSE: Meaning(_M, _FR, "RFC 6455 §5.5.1", "a frame follows the sender's own Close"),
+    Note.AFTER_CLOSE: Meaning(_M, _FR, "RFC 6455 §5.5.1", "a data frame follows the sender's own Close"),
+    Note.CONTROL_AFTER_CLOSE: Meaning(_O, _FR, "RFC 6455 §5.5.1", "a control frame follows the sender's own Close"),
     Note.MASK_KEY_ZERO: Meaning(_O, _FR, "RFC 6455 §5.3", "the masking key is zero"),
+    Note.MASK_KEY_REPEATED: Meaning(_O, _FR, "RFC 6455 §5.3", "a masking key is that of the frame before; told once"),
+    Note.MASK_KEY_PREDICTABLE: Meaning(_O, _FR, "RFC 6455 §5.3", "masking keys go up by equal steps; told once"),
     Note.FRAME_CUT: Meaning(_O, _FR, "RFC 6455 §5.2", "the stream ended inside a frame"),
     Note.FRAMING_FOUND: Meaning(_O, _FR, "RFC 6455 §5.2", "frames go on here, found by evidence: a guess"),
     Note.CONTINUATION_WITHOUT_START: Meaning(_M, _MS, "RFC 6455 §5.4", "a continuation without a message to continue"),
@@ -185,8 +201,8 @@ MEANINGS: dict[Note, Meaning] = {
 }
 
 
-OMISSIONS = (Note.CLOSE_NOT_ANSWERED, Note.PING_NOT_ANSWERED)
-"""What the side broke that did not send the octets of the note."""
+OF_PEER = frozenset((Note.HTTP_UNANSWERED, Note.CLOSE_NOT_ANSWERED, Note.PING_NOT_ANSWERED))
+"""Codes that point at what one side sent and tell what the other side did not do about it."""
 
 
 def code_name(note: Note) -> str:

@@ -188,8 +188,10 @@ class Contents:
 
     def _takeover(self, message: dict[str, int]) -> bool:
         shakes = self.snapshot["handshakes"]
-        row = int(np.flatnonzero((shakes["channel"] == message["channel"]) & (shakes["deflate"] == 1))[-1])
-        shake = shakes.row(row)
+        rows = np.flatnonzero((shakes["channel"] == message["channel"]) & (shakes["deflate"] == 1))
+        if not len(rows):
+            return True  # no handshake says it; a window that is kept serves a sender that does not use it too
+        shake = shakes.row(int(rows[-1]))
         return bool(shake["client_takeover" if message["direction"] == shake["direction"] else "server_takeover"])
 
     def _inflate(self, row: int, message: dict[str, int]) -> Payload:

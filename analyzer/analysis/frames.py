@@ -13,6 +13,7 @@ from analyzer.analysis.openings import Agreed
 from analyzer.analysis.recovery import Recovery
 from analyzer.capture.records import Source
 from analyzer.limits import Limits
+from dissectors.notes import Note
 from dissectors.schemas import FRAMES, MESSAGES
 from dissectors.tables import Strings, Table
 from dissectors.websocket.frame_walk import Directions, Events, FrameRows, NoteRows, Parked, resume
@@ -120,6 +121,8 @@ class Framing:
     def _append(self) -> None:
         channels = np.array(self.channels, np.int32)
         rows = self._frame_rows
+        if self._note_rows.count:
+            _into_payload(self._note_rows, rows)
         if rows.count:
             cell = rows.column
             slot, missing = cell("slot"), cell("missing")
@@ -164,6 +167,22 @@ class Framing:
             for slot in begun
             if slot < self.directions.count
         ]
+
+
+OF_PAYLOAD = (Note.CLOSE_ONE_OCTET, Note.CLOSE_CODE_FORBIDDEN, Note.CLOSE_REASON_NOT_UTF8)
+"""Codes about octets of a Close frame's payload, which the message walk tells by where the frame starts."""
+
+
+def _into_payload(notes: NoteRows, frames: FrameRows) -> None:
+    """Move these notes from the start of their frame to the octets that they are about; such frames end in the walk
+    that tells of them."""
+    cells = np.asarray(notes.cells)
+    slot, offset, length = (frames.column(name) for name in ("slot", "offset", "header_length"))
+    for row in np.flatnonzero(np.isin(notes.column("code"), OF_PAYLOAD)).tolist():
+        at = np.flatnonzero((slot == cells[row, 1]) & (offset == cells[row, 2]))
+        reason = cells[row, 0] == Note.CLOSE_REASON_NOT_UTF8
+        cells[row, 2] += int(length[at[0]]) + (2 if reason else 0)
+        cells[row, 3] -= 2 if reason else 0
 
 
 _SAME = ("opcode", "first_frame", "last_frame", "frames", "length", "inflated", "compressed", "inflate", "utf8",

@@ -86,13 +86,13 @@ class Analysis:
         self._count(records, decoded.kind)
         self.cut_packets += int(np.count_nonzero(decoded.payload_length < decoded.segment_length))
         spans = self.assembly.feed(records, decoded)
-        self._dissect(spans, records.octets)
+        self.dissect(spans, records.octets)
         self._seal(UNSEALED)
 
     def finish(self) -> Snapshot:
         """The capture ended."""
         spans = self.assembly.finish()
-        self._dissect(spans, memoryview(b""))
+        self.dissect(spans, memoryview(b""))
         self.conversations.finish(len(self.tables["spans"]) - 1)
         self.framing.finish(LAST)
         self._seal(0)
@@ -158,7 +158,8 @@ class Analysis:
             self.first_time = low if self.first_time == NO_TIME else min(low, self.first_time)
             self.last_time = high if self.last_time == NO_TIME else max(high, self.last_time)
 
-    def _dissect(self, spans: Delivered, octets: memoryview) -> None:
+    def dissect(self, spans: Delivered, octets: memoryview) -> None:
+        """Take delivered spans in, whose octets stand in `octets` at their position."""
         if not len(spans):
             return
         conversations = self.conversations

@@ -25,6 +25,7 @@ cdef class Directions:
     cdef long long[::1] at, mode, filled, start, length, remaining, missing, passed, key, header_length, first_packet
     cdef long long[::1] first_time, wanted, wanted_message, closed, client, deflate, defined, frames, opaque
     cdef long long[::1] lost_from, ripe, recovered, evidence, proven
+    cdef long long[::1] last_key, key_step, key_told
 
 @cython.locals(row=cython.longlong)
 cpdef object note(NoteRows notes, int code, long long slot, long long offset, long long length, long long packet,
@@ -43,6 +44,10 @@ cdef long long finish_frame(FrameRows rows, Directions directions, long long slo
                length=cython.longlong, extended=cython.int, index=cython.int, key=cython.longlong,
                compressed=cython.bint, fits=cython.bint, evidence=cython.longlong)
 cdef object read_header(Directions directions, NoteRows notes, long long slot, long long packet, long long time)
+
+@cython.locals(step=cython.longlong, code=cython.int)
+cdef object compare_key(Directions directions, NoteRows notes, long long slot, long long key, long long packet,
+                        long long time)
 
 cdef object lose(Directions directions, NoteRows notes, long long slot, long long offset, long long length,
                  long long behind, long long packet, long long time)

@@ -117,6 +117,9 @@ class Directions:
         self.recovered = whole["recovered"].data
         self.evidence = whole["evidence"].data
         self.proven = whole["proven"].data
+        self.last_key = whole["last_key"].data
+        self.key_step = whole["key_step"].data
+        self.key_told = whole["key_told"].data
 
     def extend(self, at: Array, client: Array, deflate: Array, defined: Array) -> None:
         """New slots, one item each: whose first frames start at the stream offsets `at`; `defined` holds the reserved
@@ -139,7 +142,8 @@ class Directions:
 
 _STATE = ("at", "mode", "filled", "start", "length", "remaining", "missing", "passed", "key", "header_length",
           "first_packet", "first_time", "wanted", "wanted_message", "closed", "client", "deflate", "defined",
-          "frames", "opaque", "lost_from", "ripe", "recovered", "evidence", "proven")  # fmt: skip
+          "frames", "opaque", "lost_from", "ripe", "recovered", "evidence", "proven", "last_key", "key_step",
+          "key_told")  # fmt: skip
 
 
 def note(notes: NoteRows, code: int, slot: int, offset: int, length: int, packet: int, time: int) -> None:
@@ -261,10 +265,12 @@ def read_header(directions: Directions, notes: NoteRows, slot: int, packet: int,
             note(notes, Note.CLIENT_UNMASKED, slot, start, size, packet, time)
         elif key == 0:
             note(notes, Note.MASK_KEY_ZERO, slot, start, size, packet, time)
+        elif length and directions.key_told[slot] == 0:
+            compare_key(directions, notes, slot, key, packet, time)
     elif masked:
         note(notes, Note.SERVER_MASKED, slot, start, size, packet, time)
     if directions.closed[slot]:
-        note(notes, Note.AFTER_CLOSE, slot, start, size, packet, time)
+        note(notes, Note.CONTROL_AFTER_CLOSE if opcode > 7 else Note.AFTER_CLOSE, slot, start, size, packet, time)
     if rsv & ~directions.defined[slot]:
         note(notes, Note.RSV_NOT_NEGOTIATED, slot, start, size, packet, time)
     elif rsv & 4 and directions.deflate[slot]:
@@ -291,6 +297,22 @@ def read_header(directions: Directions, notes: NoteRows, slot: int, packet: int,
     directions.wanted[slot] = directions.wanted_message[slot]
 
 
+def compare_key(directions: Directions, notes: NoteRows, slot: int, key: int, packet: int, time: int) -> None:
+    """RFC 6455 §5.3: a key must not tell the next. Keys that mask nothing do not count, and a sender is told of once.
+    Three keys at equal distance come by chance once in 2^32."""
+    step = (key - directions.last_key[slot]) & 0xFFFFFFFF
+    code = 0
+    if step == 0:
+        code = Note.MASK_KEY_REPEATED
+    elif step == directions.key_step[slot]:
+        code = Note.MASK_KEY_PREDICTABLE
+    if code:
+        directions.key_told[slot] = 1
+        note(notes, code, slot, directions.start[slot], directions.header_length[slot], packet, time)
+    directions.key_step[slot] = step if directions.last_key[slot] else 0
+    directions.last_key[slot] = key
+
+
 def lose(directions: Directions, notes: NoteRows, slot: int, offset: int, length: int, behind: int, packet: int,
          time: int) -> None:  # fmt: skip
     """A gap hides a header: from `behind` on the direction is opaque."""
@@ -299,6 +321,8 @@ def lose(directions: Directions, notes: NoteRows, slot: int, offset: int, length
     directions.mode[slot] = 2
     directions.filled[slot] = 0
     directions.recovered[slot] = 0
+    directions.last_key[slot] = 0
+    directions.key_step[slot] = 0
     directions.lost_from[slot] = behind
     directions.ripe[slot] = behind + LOOK
     note(notes, Note.FRAMING_LOST, slot, offset, length, packet, time)
