@@ -22,7 +22,8 @@ cdef class Segments:
     cdef long long[::1] base, next, acked, hole_packets, hole_time, fin, quiet_since, data_packet, data_time, missing, repeated,\
         stray, timed, timed_since, trip, opened, opening_trip
     cdef int[::1] figure_of
-    cdef long long[:, ::1] figures, recent
+    cdef long long[:, ::1] figures
+    cdef long long[::1] recent_place, recent_look, recent_time
     cdef public long long figured, holding_all
     cdef long long[::1] packets, last_packet, last_time
     cdef public dict held, lost, corrections
@@ -88,9 +89,9 @@ cdef object handshake(Segments segments, long long stream, long long slot, int b
 @cython.locals(ahead=cython.longlong, behind=cython.longlong)
 cdef bint valid_reset(Segments segments, long long slot, long long begin)
 
-@cython.locals(at=cython.longlong, age=cython.longlong, same=cython.bint)
+@cython.locals(at=cython.longlong, place=cython.longlong, look=cython.longlong, since=cython.longlong, same=cython.bint)
 cdef bint known(Segments segments, long long slot, long long seq, long long length, long long identification,
-                long long number, long long time)
+                long long time)
 
 @cython.locals(packet=cython.Py_ssize_t, stream=cython.longlong, slot=cython.longlong, other=cython.longlong,
                bits=cython.int, number=cython.longlong, begin=cython.longlong, length=cython.longlong,

@@ -60,7 +60,7 @@ REORDERED = 3_000_000
 """ns that a hole stays open by reordering where no round trip is known; Wireshark has the same number."""
 COPY_TIME = 50_000
 """ns. Two copies of a packet that has no IP identification; the shortest retransmission timeouts are 1000 times it."""
-RECENT = 4096
+RECENT = 1024
 """Segments remembered for telling duplicates; must be a power of two."""
 
 UNTIMED = NO_TIME
@@ -161,7 +161,9 @@ class Segments:
         self.figure_of = np.full(512, -1, np.int32).data
         self.figures = np.zeros((64, len(FIGURES)), np.int64).data
         self.figured = 0
-        self.recent = np.full((RECENT, 4), -1, np.int64).data
+        self.recent_place = np.full(RECENT, -1, np.int64).data
+        self.recent_look = np.zeros(RECENT, np.int64).data
+        self.recent_time = np.zeros(RECENT, np.int64).data
         self.holding_all = 0
         self.corrections: dict[int, list[tuple[int, int, int, int, int]]] = {}
         self.held: dict[int, list[tuple[int, ...]]] = {}
@@ -494,17 +496,18 @@ def valid_reset(segments: Segments, slot: int, begin: int) -> bool:
     return behind <= ahead <= RESET_AHEAD
 
 
-def known(segments: Segments, slot: int, seq: int, length: int, identification: int, number: int, time: int) -> bool:
+def known(segments: Segments, slot: int, seq: int, length: int, identification: int, time: int) -> bool:
     """Whether this is a packet that was captured before; remembers it."""
-    at = (seq ^ (seq >> 12) ^ (slot * 40503) ^ (length << 3)) & (RECENT - 1)
-    same = segments.recent[at, 0] == slot and segments.recent[at, 1] == (seq << 16 | length & 0xFFFF)
-    if same:
-        age = time - segments.recent[at, 3] if time != UNTIMED and segments.recent[at, 3] != UNTIMED else 0
-        same = segments.recent[at, 2] == identification and (identification != 0 or -COPY_TIME <= age <= COPY_TIME)
-    segments.recent[at, 0] = slot
-    segments.recent[at, 1] = seq << 16 | length & 0xFFFF
-    segments.recent[at, 2] = identification
-    segments.recent[at, 3] = time
+    at = (seq ^ (seq >> 11) ^ (slot * 977)) & (RECENT - 1)
+    place = slot << 32 | seq
+    look = length << 16 | identification
+    same = segments.recent_place[at] == place and segments.recent_look[at] == look
+    if same and identification == 0:
+        since = segments.recent_time[at]
+        same = time == UNTIMED or since == UNTIMED or -COPY_TIME <= time - since <= COPY_TIME
+    segments.recent_place[at] = place
+    segments.recent_look[at] = look
+    segments.recent_time[at] = time
     return same
 
 
@@ -593,7 +596,7 @@ def walk(
                 row = figure(segments, slot)
                 segments.figures[row, PROBES if segments.shut[other] else KEEPALIVES] += 1
         if length:
-            duplicate = known(segments, slot, begin, length, identification_of[packet], number, time_of[packet])
+            duplicate = known(segments, slot, begin, length, identification_of[packet], time_of[packet])
             captured = captured_of[packet]
             if segments.ended[slot] & 1:
                 ahead = distance(begin + length - segments.fin[slot])
