@@ -112,8 +112,9 @@ def _capture_options(sub: argparse.ArgumentParser, verb: str) -> None:
 
 
 def _decode_options(sub: argparse.ArgumentParser) -> None:
-    sub.usage = "framescope decode [frames | messages | check] [--client FILE] [--server FILE] [OPTION...]"
-    sub.add_argument("what", nargs="?", choices=("frames", "messages", "check"), default="frames", help="one a line")
+    sub.usage = "framescope decode [WHAT] [--client FILE] [--server FILE] [OPTION...]"
+    sub.add_argument("what", nargs="?", choices=("frames", "messages", "check"), default="frames",
+                     metavar="WHAT", help="frames (where nothing is said), messages or check")  # fmt: skip
     sub.add_argument("--client", metavar="FILE", help="what the client sent: from the HTTP request on, or frames alone")
     sub.add_argument(
         "--server", metavar="FILE", help="what the server sent; either may be missing; - for standard input"

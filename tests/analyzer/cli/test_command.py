@@ -358,7 +358,12 @@ def test_help_fits_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatc
         assert out.startswith(f"usage: framescope {' '.join(words) or '[VERB]'} ")
 
 
-def test_the_examples_of_every_verb_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_examples_of_every_verb_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.bin").write_bytes(frame(TEXT, "up", mask=b"\1\2\3\4"))
+    Path("b.bin").write_bytes(frame(TEXT, "down"))
     assert set(EXAMPLES_OF) == set(VERBS)
     for example in (
         line for verb, lines in EXAMPLES_OF.items() if verb not in ("tui", "live", "recover") for line in lines

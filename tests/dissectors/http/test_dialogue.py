@@ -215,7 +215,7 @@ BAD_SHAKES: dict[str, tuple[dict[str, str | None], dict[str, str | None], Note]]
 
 def test_an_upgrade_is_asked_for_with_get() -> None:
     dialogue = play([(0, request(method="POST")), (1, response())])
-    assert [note.note for note in dialogue.notes] == [Note.METHOD_NOT_GET]
+    assert [note.note for note in dialogue.notes] == [Note.METHOD_NOT_GET, Note.REQUEST_WRONGLY_ACCEPTED]
 
 
 @pytest.mark.parametrize("name", BAD_SHAKES)
