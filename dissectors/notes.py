@@ -108,11 +108,6 @@ class Meaning:
     source: str
     sentence: str
 
-    @property
-    def name(self) -> str:
-        """The layer's name in lower case."""
-        return self.layer.name.lower()
-
 
 _O, _S, _M = Severity.ODD, Severity.SHOULD, Severity.MUST
 _TCP, _HTTP, _HS = Layer.TCP, Layer.HTTP, Layer.HANDSHAKE
@@ -180,8 +175,8 @@ MEANINGS: dict[Note, Meaning] = {
 }
 
 
-OF_PEER = frozenset((Note.HTTP_UNANSWERED, Note.CLOSE_NOT_ANSWERED, Note.PING_NOT_ANSWERED))
-"""Codes that point at what one side sent and tell what the other side did not do about it."""
+OMISSIONS = (Note.CLOSE_NOT_ANSWERED, Note.PING_NOT_ANSWERED)
+"""What the side broke that did not send the octets of the note."""
 
 
 def code_name(note: Note) -> str:

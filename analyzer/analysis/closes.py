@@ -10,7 +10,7 @@ from analyzer.analysis.frames import Framing
 from analyzer.analysis.unseen import unseen_ends
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Note
-from dissectors.schemas import NO_TIME
+from dissectors.schemas import ACCEPTED, NO_TIME, OTHER, REFUSED
 from dissectors.tables import Array, Table
 from dissectors.websocket.opcodes import ABNORMAL, NO_STATUS
 
@@ -18,8 +18,6 @@ FAILING = (Note.CLOSE_ONE_OCTET, Note.CLOSE_CODE_FORBIDDEN, Note.CLOSE_REASON_NO
 """What is wrong with a Close that its receiver cannot take for one."""
 FAILING_FRAME = (Note.RSV_NOT_NEGOTIATED, Note.RSV1_ON_CONTROL, Note.CONTROL_TOO_LONG, Note.CONTROL_FRAGMENTED)
 """The same of a frame, where that frame is the Close."""
-UNANSWERED, ACCEPTED, REFUSED, OTHER = 0, 1, 2, 3
-"""Codes of `schemas.RESULTS`."""
 OPEN, CLEAN, UNANSWERED_CLOSE, FIN, RST, REFUSED_VERDICT, NO_RESPONSE, OTHER_PROTOCOL, LOST = range(9)
 """Codes of `schemas.VERDICTS`."""
 

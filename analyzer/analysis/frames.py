@@ -136,13 +136,13 @@ OF_PAYLOAD = (Note.CLOSE_ONE_OCTET, Note.CLOSE_CODE_FORBIDDEN, Note.CLOSE_REASON
 def _into_payload(notes: NoteRows, frames: FrameRows) -> None:
     """Move these notes from the start of their frame to the octets that they are about; such frames end in the walk
     that tells of them."""
-    cells = np.asarray(notes.cells)
-    slot, offset, length = (frames.column(name) for name in ("slot", "offset", "header_length"))
-    for row in np.flatnonzero(np.isin(notes.column("code"), OF_PAYLOAD)).tolist():
-        at = np.flatnonzero((slot == cells[row, 1]) & (offset == cells[row, 2]))
-        reason = cells[row, 0] == Note.CLOSE_REASON_NOT_UTF8
-        cells[row, 2] += int(length[at[0]]) + (2 if reason else 0)
-        cells[row, 3] -= 2 if reason else 0
+    slot, offset, header = (frames.column(name) for name in ("slot", "offset", "header_length"))
+    code, of, start, length = (notes.column(name) for name in ("code", "slot", "offset", "length"))
+    for row in np.flatnonzero(np.isin(code, OF_PAYLOAD)).tolist():
+        at = np.flatnonzero((slot == of[row]) & (offset == start[row]))[0]
+        before = 2 if code[row] == Note.CLOSE_REASON_NOT_UTF8 else 0
+        start[row] += header[at] + before
+        length[row] -= before
 
 
 _SAME = ("opcode", "first_frame", "last_frame", "frames", "length", "inflated", "compressed", "inflate", "utf8",

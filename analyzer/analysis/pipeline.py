@@ -22,13 +22,11 @@ from analyzer.capture.records import Records, Source
 from analyzer.limits import Limits
 from analyzer.packets.addresses import AddressBook
 from analyzer.packets.decode import decode
-from analyzer.schemas import KINDS, TABLES
+from analyzer.schemas import DATA, END, GAP, KINDS, TABLES
 from analyzer.streams.assembly import Assembly, Delivered
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
 
-DATA, GAP, END = 0, 1, 4
-"""Codes of `schemas.SPAN_KINDS`."""
 LINK_TYPE = 8
 """The code of `schemas.KINDS`: a link type without a decoder."""
 UNSEALED = 2
@@ -159,7 +157,7 @@ class Analysis:
             columns, at = _with_early(columns, at, upgraded)
         if not len(at):
             return []
-        elsewhere = (columns["position"] < 0) & (columns["kind"] == 0)
+        elsewhere = (columns["position"] < 0) & (columns["kind"] == DATA)
         if not elsewhere.any():
             return [Run(octets, **columns)]
         parts = [
@@ -214,6 +212,3 @@ def _with_early(columns: dict[str, Array], at: Array,
         at = np.concatenate([np.array([piece.at for _, piece in early], np.int64), at])
     order = np.argsort(columns["release"], kind="stable")
     return {name: column[order] for name, column in columns.items()}, at[order]
-
-
-__all__ = ["Analysis", "Table", "analyze"]

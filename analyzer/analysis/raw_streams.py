@@ -27,9 +27,9 @@ from dissectors.http.dialogue import Dialogue
 from dissectors.http.head import Head, end_of, read_head
 from dissectors.http.parameters import DEFLATE, Deflate, extension_list, permessage_deflate
 from dissectors.http.sniff import Claim, sniff
-from dissectors.http.upgrade import ACCEPTED, Finding, Offer, handshake_of
+from dissectors.http.upgrade import Finding, Offer, handshake_of
 from dissectors.notes import Note
-from dissectors.schemas import NO_TIME
+from dissectors.schemas import ACCEPTED, NO_TIME
 from dissectors.tables import Array, Table
 from dissectors.websocket.masking import unmask
 from dissectors.websocket.scanner import FrameScanner

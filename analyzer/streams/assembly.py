@@ -54,6 +54,7 @@ class Assembly:
         # odd multipliers below 2^12, see flow_walk
         self.flows = flow_walk.Flows(secrets.randbelow(1024) * 2 + 2049, secrets.randbelow(1024) * 2 + 2049)
         self.segments = segment_walk.Segments()
+        self._spans = segment_walk.Spans()
         self.last_number = -1
 
     def feed(self, records: Records, decoded: Decoded) -> Delivered:
@@ -83,7 +84,8 @@ class Assembly:
         stream[tcp] = tcp_stream
         direction[tcp] = tcp_direction
 
-        spans = segment_walk.Spans()
+        spans = self._spans
+        spans.count = 0
         segments = self.segments
         segments.reserve(self.flows.count)
         segments.chunk += 1
@@ -101,7 +103,8 @@ class Assembly:
 
     def finish(self) -> Delivered:
         """The capture ended: deliver what is held."""
-        spans = segment_walk.Spans()
+        spans = self._spans
+        spans.count = 0
         self.segments.chunk += 1
         segment_walk.finish(self.segments, spans, self.last_number)
         return self._deliver(spans)
