@@ -35,12 +35,22 @@ class Note(IntEnum):
 
     # capture and TCP
     TCP_GAP = 10
+    TCP_OVERLAP_DIFFERS = 11
     TCP_LATE = 12
+    TCP_CHECKSUM_WRONG = 13
+    IP_CHECKSUM_WRONG = 14
+    TCP_RESET_OUT_OF_WINDOW = 15
+    TCP_DATA_AFTER_FIN = 16
+    TCP_URGENT = 17
+    TCP_DATA_WITH_SYN = 18
+    TCP_STRAY = 19
     # HTTP
     HTTP_MALFORMED = 30
     HTTP_LIMIT = 31
     HTTP_UNANSWERED = 32
     HTTP_UNASKED = 33
+    PROXY_HEADER_BAD = 34
+    TUNNEL_LIMIT = 35
     # opening handshake
     ACCEPT_WRONG = 50
     ACCEPT_MISSING = 51
@@ -81,6 +91,7 @@ class Note(IntEnum):
     MASK_KEY_REPEATED = 94
     MASK_KEY_PREDICTABLE = 95
     CONTROL_AFTER_CLOSE = 96
+    FRAMING_FOUND = 97
     # messages
     CONTINUATION_WITHOUT_START = 110
     MESSAGE_INSIDE_MESSAGE = 111
@@ -116,10 +127,24 @@ _FR, _MS, _CL = Layer.FRAME, Layer.MESSAGE, Layer.CLOSE
 MEANINGS: dict[Note, Meaning] = {
     Note.TCP_GAP: Meaning(_O, _TCP, "RFC 9293 §3.4", "octets of the stream are not in the capture"),
     Note.TCP_LATE: Meaning(_O, _TCP, "RFC 9293 §3.4", "octets arrived after they had been given up"),
+    Note.TCP_OVERLAP_DIFFERS: Meaning(
+        _S, _TCP, "RFC 9293 §3.4", "two packets carry other octets for the same place: corrupted, or injected"
+    ),
+    Note.TCP_CHECKSUM_WRONG: Meaning(_M, _TCP, "RFC 9293 §3.1", "the TCP checksum is wrong"),
+    Note.IP_CHECKSUM_WRONG: Meaning(_M, _TCP, "RFC 791 §3.1", "the checksum of the IPv4 header is wrong"),
+    Note.TCP_RESET_OUT_OF_WINDOW: Meaning(
+        _O, _TCP, "RFC 9293 §3.10.7.4", "a RST that the receiver does not accept: the connection goes on"
+    ),
+    Note.TCP_DATA_AFTER_FIN: Meaning(_O, _TCP, "RFC 9293 §3.10.7.4", "octets behind the sender's own FIN"),
+    Note.TCP_URGENT: Meaning(_O, _TCP, "RFC 9293 §3.8.5", "urgent data"),
+    Note.TCP_DATA_WITH_SYN: Meaning(_O, _TCP, "RFC 7413 §2", "octets with the SYN"),
+    Note.TCP_STRAY: Meaning(_O, _TCP, "RFC 7323 §2.3", "octets so far ahead that no window allows them, left out"),
     Note.HTTP_MALFORMED: Meaning(_M, _HTTP, "RFC 9112 §2.2", "not a well-formed HTTP/1.1 message"),
     Note.HTTP_LIMIT: Meaning(_O, _HTTP, "RFC 9110 §5.4", "an HTTP header section above the limit was not read"),
     Note.HTTP_UNANSWERED: Meaning(_O, _HTTP, "RFC 9112 §9.3", "a request got no response"),
     Note.HTTP_UNASKED: Meaning(_O, _HTTP, "RFC 9112 §9.2", "a response without a request"),
+    Note.PROXY_HEADER_BAD: Meaning(_M, _HTTP, "PROXY protocol §2", "a PROXY header is not valid"),
+    Note.TUNNEL_LIMIT: Meaning(_O, _HTTP, "RFC 9110 §9.3.6", "a CONNECT tunnel was not read: a limit"),
     Note.ACCEPT_WRONG: Meaning(_M, _HS, "RFC 6455 §4.2.2", "Sec-WebSocket-Accept does not match the key"),
     Note.ACCEPT_MISSING: Meaning(_M, _HS, "RFC 6455 §4.2.2", "the 101 has no Sec-WebSocket-Accept"),
     Note.KEY_MISSING: Meaning(_M, _HS, "RFC 6455 §4.1", "the request has no Sec-WebSocket-Key"),
@@ -158,6 +183,7 @@ MEANINGS: dict[Note, Meaning] = {
     Note.MASK_KEY_REPEATED: Meaning(_O, _FR, "RFC 6455 §5.3", "a masking key is that of the frame before; told once"),
     Note.MASK_KEY_PREDICTABLE: Meaning(_O, _FR, "RFC 6455 §5.3", "masking keys go up by equal steps; told once"),
     Note.FRAME_CUT: Meaning(_O, _FR, "RFC 6455 §5.2", "the stream ended inside a frame"),
+    Note.FRAMING_FOUND: Meaning(_O, _FR, "RFC 6455 §5.2", "frames go on here, found by evidence: a guess"),
     Note.CONTINUATION_WITHOUT_START: Meaning(_M, _MS, "RFC 6455 §5.4", "a continuation without a message to continue"),
     Note.MESSAGE_INSIDE_MESSAGE: Meaning(_M, _MS, "RFC 6455 §5.4", "a new message inside a fragmented one"),
     Note.TEXT_NOT_UTF8: Meaning(_M, _MS, "RFC 6455 §8.1", "a text message is not valid UTF-8"),
@@ -175,8 +201,8 @@ MEANINGS: dict[Note, Meaning] = {
 }
 
 
-OMISSIONS = (Note.CLOSE_NOT_ANSWERED, Note.PING_NOT_ANSWERED)
-"""What the side broke that did not send the octets of the note."""
+OF_PEER = frozenset((Note.HTTP_UNANSWERED, Note.CLOSE_NOT_ANSWERED, Note.PING_NOT_ANSWERED))
+"""Codes that point at what one side sent and tell what the other side did not do about it."""
 
 
 def code_name(note: Note) -> str:

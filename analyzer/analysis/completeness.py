@@ -32,6 +32,8 @@ class Completeness:
     """Too far from their stream to belong to it."""
     packets_cut: int
     """Whose data the capture cut short (snaplen)."""
+    checksums: tuple[int, int, int]
+    """Of a sample of data packets: checksums judged, left by the sender to its network card, wrong."""
     ignored: dict[str, int]
     """Packets that were not read, by reason."""
     dropped: int | None
@@ -57,6 +59,7 @@ def completeness(snapshot: Snapshot) -> Completeness:
     traffic = snapshot.traffic
     return Completeness(
         traffic.packets, traffic.seen, traffic.unseen, traffic.repeated, traffic.stray, traffic.cut_packets,
+        traffic.checksums,
         {why: traffic.kinds[kind] for kind, why in IGNORED.items() if traffic.kinds.get(kind)},
         snapshot.source.dropped, snapshot.source.statistics, snapshot.problems,
     )  # fmt: skip

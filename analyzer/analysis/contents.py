@@ -23,6 +23,7 @@ from analyzer.analysis.snapshot import Snapshot
 from analyzer.schemas import DATA
 from dissectors.websocket.deflate import Inflater
 from dissectors.websocket.masking import unmask
+from dissectors.websocket.message_walk import CONTEXT_LOST
 from dissectors.websocket.opcodes import CLOSE
 
 LOOK = 64 << 20
@@ -196,6 +197,8 @@ class Contents:
     def _inflate(self, row: int, message: dict[str, int]) -> Payload:
         if not self._takeover(message):
             return self._one(message, Inflater())
+        if message["inflate"] == CONTEXT_LOST:
+            return Payload(b"", False, "an earlier part of the compression context is missing")
         slot = 2 * message["channel"] + message["direction"]
         slots, rows = self._compressed
         low, high = np.searchsorted(slots, [slot, slot + 1])

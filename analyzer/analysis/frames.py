@@ -10,13 +10,16 @@ import numpy.typing as npt
 
 from analyzer.analysis.observations import Observations
 from analyzer.analysis.openings import Agreed
+from analyzer.analysis.recovery import Recovery
+from analyzer.capture.records import Source
 from analyzer.limits import Limits
 from dissectors.notes import Note
 from dissectors.schemas import FRAMES, MESSAGES
 from dissectors.tables import Strings, Table
-from dissectors.websocket.frame_walk import Directions, Events, FrameRows, NoteRows
+from dissectors.websocket.frame_walk import Directions, Events, FrameRows, NoteRows, Parked, resume
 from dissectors.websocket.frame_walk import walk as walk_frames
 from dissectors.websocket.message_walk import Folds, MessageRows
+from dissectors.websocket.message_walk import resume as resume_messages
 from dissectors.websocket.message_walk import walk as walk_messages
 from dissectors.websocket.scanner import frame_columns
 
@@ -34,22 +37,28 @@ class Run:
     packet: npt.NDArray[np.int64]
     time: npt.NDArray[np.int64]
     release: npt.NDArray[np.int64]
+    at: npt.NDArray[np.int64]
+    """Where the octets stand in the capture."""
 
 
 class Framing:
     """The WebSocket layer of one analysis. A connection's slots are 2n and 2n + 1, by physical direction."""
 
-    def __init__(self, tables: Mapping[str, Table], strings: Strings, notes: Observations, limits: Limits) -> None:
+    def __init__(self, tables: Mapping[str, Table], strings: Strings, notes: Observations, source: Source,
+                 limits: Limits) -> None:  # fmt: skip
         self.frames = tables[FRAMES.name]
         self.messages = tables[MESSAGES.name]
         self.notes = notes
         self.directions = Directions()
+        self.directions.searching = 1
+        self.recovery = Recovery(self.directions, source, limits.look_ahead)
         self.folds = Folds(strings, limits.inflated)
         self.channels: list[int] = []
         self._frame_rows = FrameRows()
         self._events = Events()
         self._message_rows = MessageRows()
         self._note_rows = NoteRows()
+        self._parked = Parked()
 
     def open(self, agreed: Agreed) -> int:
         """Sessions begin. Returns the number n of the first."""
@@ -69,14 +78,45 @@ class Framing:
             return
         self.folds.reserve(2 * len(self.channels))
         for run in runs:
-            walk_frames(
-                self.directions, self._frame_rows, self._events, self._note_rows, run.octets,
+            self._walk([(run, 0)])
+        self._append()
+
+    def finish(self, release: int) -> None:
+        """The capture ended: a last look at directions whose framing is lost."""
+        for slot in self.recovery.waiting():
+            rest: list[tuple[Run, int]] = []
+            while slot in self.recovery.held:
+                self._look(slot, release, rest)
+                self._walk(rest)
+        self._append()
+
+    def _walk(self, rest: list[tuple[Run, int]]) -> None:
+        """Walk runs, the last first, and look for frames wherever a direction has become ripe for it."""
+        while rest:
+            run, at = rest.pop()
+            at = walk_frames(
+                self.directions, self._frame_rows, self._events, self._note_rows, self._parked, run.octets,
                 run.slot.data, run.kind.data, run.offset.data, run.length.data, run.position.data,
-                run.packet.data, run.time.data, run.release.data,
+                run.packet.data, run.time.data, run.release.data, run.at.data, at,
             )  # fmt: skip
             walk_messages(self.folds, self._events, self._message_rows, self._note_rows, run.octets)
             self._events.clear()
-        self._append()
+            if at < len(run.slot):
+                rest.append((run, at))
+            if self._parked.count:
+                ripe = self.recovery.park(self._parked)
+                self._parked.clear()
+                self._look(ripe, int(run.release[at - 1]), rest)
+
+    def _look(self, slot: int, release: int, rest: list[tuple[Run, int]]) -> None:
+        """Look for frames in what is parked of a direction; where they go on, there is more to walk."""
+        found = self.recovery.look(slot, release)
+        if found is None:
+            return
+        self._note_rows.now = release
+        resume_messages(self.folds, self._message_rows, self._note_rows, slot, found.packet, found.time)
+        resume(self.directions, self._note_rows, slot, found.at, found.reach, found.bits, found.packet, found.time)
+        rest.append((Run(**found.run), 0))
 
     def _append(self) -> None:
         channels = np.array(self.channels, np.int32)
@@ -146,4 +186,4 @@ def _into_payload(notes: NoteRows, frames: FrameRows) -> None:
 
 
 _SAME = ("opcode", "first_frame", "last_frame", "frames", "length", "inflated", "compressed", "inflate", "utf8",
-         "complete", "close_code", "answers", "first_time", "time")  # fmt: skip
+         "complete", "close_code", "answers", "first_time", "time", "recovered")  # fmt: skip

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from analyzer.analysis.observations import LAST
 from analyzer.analysis.openings import Agreed
 from analyzer.analysis.pipeline import Analysis
 from analyzer.analysis.remains import append_remains
 from analyzer.analysis.snapshot import Snapshot, Traffic
 from analyzer.capture.records import Comment, InterfaceStatistics, Loss, Records
 from analyzer.limits import Limits
-from analyzer.schemas import SPANS
+from analyzer.schemas import DATA, END, SPANS
 from analyzer.streams.assembly import Delivered
 from dissectors.http.dialogue import Dialogue
 from dissectors.http.head import Head, end_of, read_head
@@ -32,12 +33,10 @@ from dissectors.notes import Note
 from dissectors.schemas import ACCEPTED, NO_TIME
 from dissectors.tables import Array, Table
 from dissectors.websocket.masking import unmask
+from dissectors.websocket.opcodes import CLOSE, PING, PONG
 from dissectors.websocket.scanner import FrameScanner
 
 CLIENT, SERVER = 0, 1
-CLOSE, PING, PONG = 8, 9, 10
-DATA, END = 0, 4
-"""Codes of `schemas.SPAN_KINDS`."""
 BOTH = (Note.PING_NOT_ANSWERED, Note.CLOSE_NOT_ANSWERED, Note.PONG_UNASKED, Note.HTTP_UNANSWERED, Note.HTTP_UNASKED)
 """Codes that compare the two sides."""
 
@@ -54,11 +53,17 @@ class Octets:
     statistics: tuple[InterfaceStatistics, ...] = ()
     losses: list[Loss] = field(default_factory=list)
     expired: int = 0
+    starts: tuple[int, ...] = (0,)
+    whole: bytes = field(init=False)
+    """Both sides, one behind the other."""
+
+    def __post_init__(self) -> None:
+        self.whole = self.sides[CLIENT] + self.sides[SERVER]
 
     @property
     def size(self) -> int:
         """Octets in all."""
-        return len(self.sides[CLIENT]) + len(self.sides[SERVER])
+        return len(self.whole)
 
     def chunks(self, size: int) -> Iterator[Records]:
         """There are no records."""
@@ -70,7 +75,11 @@ class Octets:
 
     def read(self, offset: int, length: int) -> bytes:
         """Octets by virtual offset."""
-        return (self.sides[CLIENT] + self.sides[SERVER])[offset : offset + length]
+        return self.whole[offset : offset + length]
+
+    def again(self) -> bool:
+        """Nothing is ever read twice."""
+        return False
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -108,6 +117,7 @@ def decode(octets: Octets, both: bool, deflate: Deflate | None, limits: Limits |
         _open(analysis, opened, deflate)
     _walk(analysis, octets, cuts, opened)
     analysis.conversations.finish(len(analysis.tables["spans"]) - 1)
+    analysis.framing.finish(LAST)
     if both:
         _append(analysis, "endings", 2, direction=np.arange(2), packet=-1, time=NO_TIME)
     append_remains(analysis.tables, analysis.framing, analysis.assembly, analysis.conversations.number, analysis.notes)
@@ -257,7 +267,7 @@ def _walk(analysis: Analysis, octets: Octets, cuts: tuple[list[_Cut], list[_Cut]
         first_row=first, slot=side, position=at, time=np.full(len(side), NO_TIME), release=np.arange(len(side)),
         **columns,
     )  # fmt: skip
-    analysis.dissect(delivered, memoryview(octets.sides[CLIENT] + octets.sides[SERVER]))
+    analysis.dissect(delivered, memoryview(octets.whole))
 
 
 def _snapshot(analysis: Analysis, both: bool) -> Snapshot:

@@ -46,7 +46,8 @@ def _frames(tables: Mapping[str, Table], framing: Framing, notes: Observations) 
             "channel": channel, "direction": direction, "opcode": first & 15, "fin": first >> 7,
             "rsv": first >> 4 & 7, "masked": second >> 7, "mask_key": state["key"],
             "header_length": state["header_length"], "payload_length": state["length"] & (2**64 - 1),
-            "missing": state["missing"] + state["remaining"], "complete": 0, "offset": state["start"],
+            "missing": state["missing"] + state["remaining"], "complete": 0, "recovered": state["recovered"],
+            "offset": state["start"],
             "first_packet": packet, "last_packet": -1, "first_time": time, "time": NO_TIME,
         }  # fmt: skip
         rows.append([cells[column.name] for column in FRAMES.columns])
@@ -72,7 +73,8 @@ def _messages(tables: Mapping[str, Table], framing: Framing, notes: Observations
             "length": length, "inflated": -1, "compressed": int(state["compressed"][slot]),
             "inflate": UNFINISHED if state["compressed"][slot] else PLAIN,
             "utf8": INVALID if invalid else UNKNOWN if opcode == TEXT else NOT_TEXT,
-            "complete": 0, "close_code": -1, "close_reason": 0, "answers": -1,
+            "complete": 0, "recovered": int(state["recovered"][slot]),
+            "close_code": -1, "close_reason": 0, "answers": -1,
             "first_time": first_time, "time": NO_TIME,
         }  # fmt: skip
         rows.append([cells[column.name] for column in MESSAGES.columns])
@@ -137,7 +139,8 @@ def _gaps(tables: Mapping[str, Table], assembly: Assembly, notes: Observations) 
     if not missing.any():
         return
     streams = tables["channels"]["stream"].astype(np.int64)
+    innermost = ~np.isin(np.arange(len(streams)), tables["channels"]["parent"])
     for direction in (0, 1):
-        octets = missing[2 * streams + direction]
+        octets = missing[2 * streams + direction] * innermost
         for channel in np.flatnonzero(octets).tolist():
             notes.one(Note.TCP_GAP, channel, direction, -1, int(octets[channel]))

@@ -35,6 +35,9 @@ class Traffic:
     """Octets of TCP streams that came again: retransmissions, and packets captured twice."""
     stray: int = 0
     """Octets so far from their stream that they cannot belong to it."""
+    checksums: tuple[int, int, int] = (0, 0, 0)
+    """Of a sample of data packets: how many checksums were judged, how many of them the sender had left to its network
+    card, and how many are wrong."""
     let_go: int = 0
     """Packets of no interest whose rows were left out."""
     notes_left_out: int = 0

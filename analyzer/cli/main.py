@@ -89,6 +89,8 @@ def _capture_options(sub: argparse.ArgumentParser, verb: str) -> None:
     chosen.add_argument("--to", metavar="TIME", dest="until", help="not after")
     chosen.add_argument("--host", metavar="CIDR", help="only where either end is in this network")
     chosen.add_argument("--limit", metavar="N", type=_natural, help="at most N rows; 0 for all")
+    chosen.add_argument("--overlap", choices=("first", "last"), default="first",
+                        help="which copy counts where packets carry other octets for the same place")  # fmt: skip
     shown = sub.add_argument_group("how they are shown")
     shown.add_argument("--json", action="store_true", help="JSON Lines (framescope schema tells the fields)")
     shown.add_argument("--payload", choices=("text", "hex", "base64", "none"), help="how payload is shown")

@@ -20,9 +20,10 @@ from analyzer.cli.diagnostics import progress_bar, warn
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page, standard_output
 from analyzer.errors import ExitStatus, FramescopeError, OutputError
+from analyzer.limits import Limits
 from analyzer.times import count, zone_of
 from analyzer.views import View
-from dissectors.notes import OMISSIONS, Severity
+from dissectors.notes import OF_PEER, Severity
 
 TABLE_OF = {"summary": "connections", "explain": "connections", "check": "notes"}
 ONE_OF = {
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         tell, end = progress_bar(options.quiet)
         try:
-            snapshot = analyze(source, progress=tell)
+            snapshot = analyze(source, limits=Limits(overlap=options.overlap), progress=tell)
         finally:
             end()
         view = View(snapshot, TABLE_OF.get(options.verb, options.verb))
@@ -90,9 +91,10 @@ def choose(view: View, options: argparse.Namespace, zone: tzinfo) -> npt.NDArray
     if options.filter is not None:
         mask &= view.select(options.filter, zone)
     if getattr(options, "role", None):
-        # what was left undone is noted at what should have been answered, which the other side sent
-        omitted = np.isin(view.column("code"), [int(note) for note in OMISSIONS])
-        mask &= view.select(f"sender == {options.role}", zone) ^ (omitted & view.select("sender", zone))
+        # what a side did not answer is noted where it was asked
+        omitted = np.isin(view.table["code"], sorted(OF_PEER))
+        mask &= (view.column("sender") == ("client", "server").index(options.role)) != omitted
+        mask &= view.column("sender") >= 0
     places = np.flatnonzero(mask)
     return places[: options.limit] if options.limit and options.verb != "summary" else places
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from dissectors.tables import Array, Table
 TCP = 0
 """The code of `schemas.KINDS`."""
 SYN, ACK = 2, 16
+OVERLAP = 2
+"""The code of `schemas.SPAN_KINDS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,10 @@ class Delivered:
 class Assembly:
     """Fills PACKETS, STREAMS, ENDINGS and SPANS."""
 
-    def __init__(self, tables: Mapping[str, Table]) -> None:
+    def __init__(
+        self, tables: Mapping[str, Table], corrections: Sequence[tuple[int, int, int, int, int, int]] = ()
+    ) -> None:
+        """`corrections`: (slot, start, stop, packet, at, time) of ranges that another copy is delivered for."""
         self.packets = tables[PACKETS.name]
         self.streams = tables[STREAMS.name]
         self.endings = tables[ENDINGS.name]
@@ -54,6 +59,10 @@ class Assembly:
         # odd multipliers below 2^12, see flow_walk
         self.flows = flow_walk.Flows(secrets.randbelow(1024) * 2 + 2049, secrets.randbelow(1024) * 2 + 2049)
         self.segments = segment_walk.Segments()
+        for slot, start, stop, packet, at, time in corrections:
+            self.segments.corrections.setdefault(slot, []).append((start, stop, packet, at, time))
+        self.copies = False
+        """Some octets came more than once."""
         self._spans = segment_walk.Spans()
         self.last_number = -1
 
@@ -92,6 +101,7 @@ class Assembly:
         position = records.at + decoded.payload_at
         segment_walk.walk(
             segments, spans, tcp_stream.data, tcp_direction.data, seq, of(decoded.ack, "u4"), flags,
+            of(decoded.window, "u2"), of(decoded.identification, "u2"),
             of(decoded.payload_length, "u4"), of(decoded.segment_length, "u4"),
             of(records.offset + decoded.payload_at, "i8"), of(position, "i8"), of(records.time, "i8"),
             (tcp + first).data,
@@ -165,6 +175,7 @@ class Assembly:
             for name in ("slot", "kind", "offset", "length", "packet", "at", "position", "time", "release")
         }
         slot = columns["slot"]
+        self.copies = self.copies or bool((columns["kind"] == OVERLAP).any())
         first_row = self.spans.append(
             {
                 "stream": slot >> 1,
