@@ -18,6 +18,8 @@ FAILING = (Note.CLOSE_ONE_OCTET, Note.CLOSE_CODE_FORBIDDEN, Note.CLOSE_REASON_NO
 """What is wrong with a Close that its receiver cannot take for one."""
 FAILING_FRAME = (Note.RSV_NOT_NEGOTIATED, Note.RSV1_ON_CONTROL, Note.CONTROL_TOO_LONG, Note.CONTROL_FRAGMENTED)
 """The same of a frame, where that frame is the Close."""
+FAILED = (1002, 1007)
+"""Codes of a Close that its sender fails the connection with, on octets that it cannot accept (RFC 6455 §7.4.1)."""
 OPEN, CLEAN, UNANSWERED_CLOSE, FIN, RST, REFUSED_VERDICT, NO_RESPONSE, OTHER_PROTOCOL, LOST = range(9)
 """Codes of `schemas.VERDICTS`."""
 
@@ -101,8 +103,9 @@ def _lost(framing: Framing, number: Array) -> Array:
 
 def _reported(tables: Mapping[str, Table], columns: Mapping[str, Array], lost: Array) -> dict[str, Array]:
     """What each side's API reports: the code of the first Close that it received, 1005 where that had none
-    (RFC 6455 §7.1.5), 1006 where the connection ended without one, or with one that fails it (§7.1.7). Null while it
-    is open, where nobody can know, and where that side never had a WebSocket."""
+    (RFC 6455 §7.1.5), 1006 where the connection ended without one, or with one that fails it (§7.1.7). Who fails it
+    with a Close of its own reads nothing after that, and reports 1006 too: so do browsers, websockets and ws. Null
+    while it is open, where nobody can know, and where that side never had a WebSocket."""
     reported = {}
     ended = columns["end"] > 0
     result = tables["handshakes"]["result"]
@@ -111,7 +114,7 @@ def _reported(tables: Mapping[str, Table], columns: Mapping[str, Array], lost: A
     failing = set(zip(bad[0].tolist(), bad[1].tolist(), strict=True))
     frames = np.flatnonzero(np.isin(notes["code"], FAILING_FRAME))
     wrong = set(zip(*(notes[name][frames].tolist() for name in ("channel", "direction", "offset")), strict=True))
-    for side, peer in (("client", "server"), ("server", "client")):
+    for number, (side, peer) in enumerate((("client", "server"), ("server", "client"))):
         row, code = columns[f"{peer}_close"], columns[f"{peer}_code"]
         received = np.where(code >= 0, code, np.where(messages.take("length", row) == 0, NO_STATUS, -1))
         if failing:
@@ -124,6 +127,8 @@ def _reported(tables: Mapping[str, Table], columns: Mapping[str, Array], lost: A
             )
             received = np.where([place in wrong for place in places], ABNORMAL, received)
         told = np.where(row >= 0, received, np.where(ended & ~lost, ABNORMAL, -1))
+        failed = (columns["close_by"] == number) & np.isin(columns[f"{side}_code"], FAILED)
+        told = np.where(failed, ABNORMAL, told)
         had = (result == ACCEPTED) | ((side == "client") & (result != OTHER))
         reported[f"{side}_reported"] = np.where(had, told, -1)
     return reported

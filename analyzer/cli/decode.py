@@ -26,6 +26,8 @@ def run(options: argparse.Namespace) -> int:
     paths = (options.client, options.server)
     if not any(paths):
         raise FramescopeError("nothing to decode", "give --client FILE, --server FILE or both; - is standard input")
+    if options.what != "check" and (options.role or options.format != "text"):
+        raise FramescopeError("--role and --format are for decode check", "--filter 'sender == client' chooses frames")
     if paths == ("-", "-"):
         raise FramescopeError("both sides cannot come from standard input", "give one of them as a file")
     named = {side: path for side, path in zip(("client", "server"), paths, strict=True) if path}

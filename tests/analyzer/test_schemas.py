@@ -17,10 +17,13 @@ from dissectors import tls
 from dissectors.http import dialogue, upgrade
 from dissectors.websocket import message_walk, scanner
 
+
 def spans_of_walk() -> tuple[int, ...]:
     """The walk's own codes, from its source: where it is compiled they are not seen from outside."""
     source = (Path(analyzer.__file__).parent / "streams" / "segment_walk.py").read_text("utf-8")
-    line = next(line for line in source.splitlines() if line.startswith("DATA, GAP, OVERLAP, LATE, STREAM_END, STREAM_RESET"))
+    line = next(
+        line for line in source.splitlines() if line.startswith("DATA, GAP, OVERLAP, LATE, STREAM_END, STREAM_RESET")
+    )
     found: tuple[int, ...] = ast.literal_eval(f"({line.partition('=')[2].strip()})")
     return found
 

@@ -16,10 +16,11 @@ from analyzer.analysis.pipeline import analyze
 from analyzer.capture.files import open_source
 from analyzer.limits import Limits
 from analyzer.views import View
-from dissectors.notes import MEANINGS, Note
+from dissectors.notes import MEANINGS, Layer, Note
 from tests.wire.captures import pcap
 from tests.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Deflater, close_payload, deflate, frame
 from tests.wire.handshakes import request, response
+from tests.wire.packets import ACK, PSH, RST, SYN, URG
 from tests.wire.talks import KEY, Segment, Talk
 
 DEFLATE = (("Sec-WebSocket-Extensions", "permessage-deflate"),)
@@ -37,6 +38,8 @@ class Case:
     also: tuple[Note, ...] = ()
     lost: int = -1
     """The packet that the capture does not hold."""
+    broken: tuple[int, int] = (-1, 0)
+    """A packet, and the octet of it that arrived with other bits."""
     late: bool = False
     """Whether that packet comes last."""
 
@@ -83,6 +86,22 @@ def holed() -> Talk:
 def agreed(offer: str | None, agreement: str) -> Talk:
     name = "Sec-WebSocket-Extensions"
     return answered({name: offer} if offer else {}, {name: agreement})
+
+
+def extra(talk: Talk, side: int, ahead: int, flags: int, payload: bytes = b"") -> Talk:
+    """A segment that stands so far from where the side is."""
+    seq = (talk.next[side] + ahead) & 0xFFFFFFFF
+    talk.segments.append(Segment(talk.time, side, seq, talk.next[1 - side], flags, payload))
+    return talk
+
+
+def tunnels(depth: int) -> Talk:
+    talk = Talk().open()
+    for level in range(depth):
+        host = f"proxy{level}:80"
+        talk.send("C", request(host, method="CONNECT", upgrade=False, host=host))
+        talk.send("S", b"HTTP/1.1 200 Connected\r\n\r\n")
+    return talk
 
 
 M, S, O = "must", "should", "odd"  # noqa: E741 - a column of the table
@@ -142,23 +161,35 @@ CASES: dict[Note, Case] = {
     Note.CLOSE_NOT_ANSWERED: Case(M, R6455 + "5.5.1", lambda: closed(close_payload(1000)).fin("C").fin("S")),
     Note.PING_NOT_ANSWERED: Case(M, R6455 + "5.5.2", lambda: server(frame(PING, "x")).frame("C", TEXT, "y")),
     Note.PONG_UNASKED: Case(O, R6455 + "5.5.3", lambda: server(frame(PONG, "x"))),
+    Note.TCP_OVERLAP_DIFFERS: Case(S, "RFC 9293 §3.4", lambda: extra(opened().frame("S", TEXT, "a"), 1, -3, PSH | ACK, frame(TEXT, "b"))),
+    Note.TCP_CHECKSUM_WRONG: Case(M, "RFC 9293 §3.1", lambda: opened().frame("S", TEXT, "a"), broken=(5, 50)),
+    Note.IP_CHECKSUM_WRONG: Case(M, "RFC 791 §3.1", lambda: opened().frame("S", TEXT, "a"), broken=(5, 22)),
+    Note.TCP_RESET_OUT_OF_WINDOW: Case(O, "RFC 9293 §3.10.7.4", lambda: extra(opened(), 1, 2**30, RST | ACK)),
+    Note.TCP_DATA_AFTER_FIN: Case(O, "RFC 9293 §3.10.7.4", lambda: opened().fin("S").here("S").frame("S", TEXT, "a")),
+    Note.TCP_URGENT: Case(O, "RFC 9293 §3.8.5", lambda: opened().segment(1, PSH | ACK | URG, frame(TEXT, "a"))),
+    Note.TCP_DATA_WITH_SYN: Case(O, "RFC 7413 §2", lambda: Talk().here("C").segment(0, SYN, request()).segment(1, SYN | ACK).send("S", response())),
+    Note.TCP_STRAY: Case(O, "RFC 7323 §2.3", lambda: extra(opened(), 1, 2**30 + 9, ACK, b"far")),
+    Note.PROXY_HEADER_BAD: Case(M, "PROXY protocol §2", lambda: Talk().open().here("C").send("C", b"PROXY TCP4 nobody nowhere 1 2\r\n").upgrade()),
+    Note.TUNNEL_LIMIT: Case(O, "RFC 9110 §9.3.6", lambda: tunnels(9)),
     Note.TCP_GAP: Case(O, "RFC 9293 §3.4", holed, lost=8),
     Note.TCP_LATE: Case(O, "RFC 9293 §3.4", lambda: holed().wait(60).ack("C"), also=(Note.TCP_GAP,), lost=8, late=True),
-    Note.FRAMING_LOST: Case(O, R6455 + "5.2", lambda: opened().here("S").frame("S", TEXT, "a").frame("S", TEXT, "b").ack("C"), also=(Note.TCP_GAP, Note.FRAMING_FOUND), lost=5),
+    Note.FRAMING_LOST: Case(O, R6455 + "5.2", lambda: opened().here("S").frame("S", TEXT, "a").send("S", b"\x70" * 9).ack("C"), also=(Note.TCP_GAP,), lost=5),
     Note.FRAMING_FOUND: Case(O, R6455 + "5.2", lambda: opened().frame("S", TEXT, "a").here("S").frame("S", TEXT, "b").ack("C"), also=(Note.TCP_GAP, Note.FRAMING_LOST), lost=5),
     Note.CONTEXT_LOST: Case(O, R7692 + "7.2.2", lambda: server(frame(BINARY, bytes(3000), rsv=4), deflated()).ack("C"), also=(Note.TCP_GAP,), lost=6),
 }  # fmt: skip
-ELSEWHERE = ("analysis/test_transport.py", "analysis/test_tunnels.py", "analysis/test_proxy.py")
-"""Tests, by their place, whose captures need more than one segment after the other."""
 INSIDE = {Note.CLOSE_ONE_OCTET: 2, Note.CLOSE_CODE_FORBIDDEN: 2, Note.CLOSE_REASON_NOT_UTF8: 4}
 """Octets into their frame, for what is in the payload of a Close."""
-NO_PLACE = {Note.TCP_GAP, Note.TCP_LATE}
-"""About packets that are not there, or about a direction as a whole: the place is tested with reassembly."""
+NO_PLACE = {note for note, meaning in MEANINGS.items() if meaning.layer is Layer.TCP} | {Note.TUNNEL_LIMIT}
+"""About packets, or a direction as a whole: their places are tested with reassembly."""
 
 
 def packets(case: Case, talk: Talk) -> list[tuple[int, bytes]]:
     kept: list[Segment] = [segment for at, segment in enumerate(talk.segments) if at != case.lost]
     made = talk.packets(kept)
+    at, octet = case.broken
+    if at >= 0:
+        time, octets = made[at]
+        made[at] = time, octets[:octet] + bytes([octets[octet] ^ 0x55]) + octets[octet + 1 :]
     if case.late:
         made.append((made[-1][0] + 1, talk.packet(talk.segments[case.lost])[1]))
     return made
@@ -185,10 +216,7 @@ def test_each_is_noted_once_at_its_place_and_nothing_else(note: Note, tmp_path: 
 
 
 def test_every_code_has_a_case() -> None:
-    assert set(MEANINGS) == set(Note)
-    tests = "".join((Path(__file__).parents[1] / name).read_text("utf-8") for name in ELSEWHERE)
-    without = [note for note in Note if note not in CASES and f"Note.{note.name}" not in tests]
-    assert not without
+    assert set(MEANINGS) == set(Note) == set(CASES)
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,9 @@ from analyzer.errors import ExitStatus
 from analyzer.views import json_schema
 from tests.conftest import SAMPLES
 from tests.wire.captures import pcap
-from tests.wire.frames import BINARY, CLOSE, TEXT, close_payload
+from tests.wire.frames import BINARY, CLOSE, TEXT, close_payload, frame
 from tests.wire.handshakes import request, response
-from tests.wire.talks import Talk
+from tests.wire.talks import KEY, Talk
 
 TOUR = str(SAMPLES / "tour.pcapng")
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202eevil\u2028\x9b31m\r\n"
@@ -359,11 +359,11 @@ def test_help_fits_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatc
 
 
 def test_the_examples_of_every_verb_run(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("a.bin").write_bytes(frame(TEXT, "up", mask=b"\1\2\3\4"))
-    Path("b.bin").write_bytes(frame(TEXT, "down"))
+    for name, octets in (("a.bin", request() + frame(TEXT, "hi", mask=KEY)), ("b.bin", response() + frame(TEXT, "ho"))):
+        Path(name).write_bytes(octets)
     assert set(EXAMPLES_OF) == set(VERBS)
     for example in (
         line for verb, lines in EXAMPLES_OF.items() if verb not in ("tui", "live", "recover") for line in lines

@@ -99,6 +99,7 @@ def test_standard_input_and_mistakes(
     assert main(["decode"]) == 2
     assert main(["decode", "--client", "-", "--server", "-"]) == 2
     assert main(["decode", "--client", str(tmp_path / "absent")]) == 3
+    assert main(["decode", "frames", "--client", "-", "--role", "client"]) == 2
     refused = tmp_path / "refused.bin"
     refused.write_bytes(response(status=403))
     assert main(["decode", "--server", str(refused)]) == 4
