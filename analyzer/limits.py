@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analyzer.packets.fragments import HELD_DATAGRAMS, HELD_OCTETS
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -22,5 +24,9 @@ class Limits:
     undecided_spans: int = 64
     """Spans kept of a connection whose first octets do not yet tell HTTP from anything else; a method name of one octet
     a segment is decided long before."""
+    fragment_octets: int = HELD_OCTETS
+    """Octets of IP fragments held until their datagrams are complete."""
+    fragment_datagrams: int = HELD_DATAGRAMS
+    """Datagrams in progress."""
     notes_per_code: int = 1000
     """Rows of NOTES for one code in one direction; further ones are counted."""

@@ -36,6 +36,7 @@ class Note(IntEnum):
     # capture and TCP
     TCP_GAP = 10
     TCP_LATE = 12
+    IP_OVERLAP = 25
     # HTTP
     HTTP_MALFORMED = 30
     HTTP_LIMIT = 31
@@ -113,6 +114,9 @@ _FR, _MS, _CL = Layer.FRAME, Layer.MESSAGE, Layer.CLOSE
 MEANINGS: dict[Note, Meaning] = {
     Note.TCP_GAP: Meaning(_O, _TCP, "RFC 9293 §3.4", "octets of the stream are not in the capture"),
     Note.TCP_LATE: Meaning(_O, _TCP, "RFC 9293 §3.4", "octets arrived after they had been given up"),
+    Note.IP_OVERLAP: Meaning(
+        _O, Layer.CAPTURE, "RFC 5722 §3", "IP fragments overlap; of each octet the first copy is taken"
+    ),
     Note.HTTP_MALFORMED: Meaning(_M, _HTTP, "RFC 9112 §2.2", "not a well-formed HTTP/1.1 message"),
     Note.HTTP_LIMIT: Meaning(_O, _HTTP, "RFC 9110 §5.4", "an HTTP header section above the limit was not read"),
     Note.HTTP_UNANSWERED: Meaning(_O, _HTTP, "RFC 9112 §9.3", "a request got no response"),

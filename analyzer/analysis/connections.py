@@ -92,7 +92,7 @@ def _columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, 
     columns: dict[str, Array] = {
         "key": _keys(tables, stream), "channel": channel, "stream": stream,
         "handshake": np.arange(len(shakes)), "client_direction": client,
-        "known_by": tables["channels"]["known_by"][channel],
+        "known_by": tables["channels"]["known_by"][channel], "tunnel": streams["tunnel"][stream],
         "state": _states(result, closes), "opened": np.where(number >= 0, shakes["last_time"], NO_TIME),
         "first_time": streams["first_time"][stream],
         "last_time": assembly.segments.column("last_time")[stream],

@@ -15,6 +15,7 @@ from analyzer.analysis.connections import conclude
 from analyzer.analysis.conversations import ENCRYPTED, OPAQUE, Conversations, Piece, Upgraded
 from analyzer.analysis.frames import Framing, Run
 from analyzer.analysis.observations import Observations
+from analyzer.analysis.overlaps import note_overlaps
 from analyzer.analysis.remains import append_remains
 from analyzer.analysis.snapshot import Snapshot, Traffic
 from analyzer.analysis.unseen import unseen_octets
@@ -22,6 +23,8 @@ from analyzer.capture.records import Records, Source
 from analyzer.limits import Limits
 from analyzer.packets.addresses import AddressBook
 from analyzer.packets.decode import decode
+from analyzer.packets.fragments import Fragments
+from analyzer.packets.unwrapping import Unwrapping
 from analyzer.schemas import KINDS, TABLES
 from analyzer.streams.assembly import Assembly, Delivered
 from dissectors.schemas import NO_TIME
@@ -29,8 +32,8 @@ from dissectors.tables import Array, Strings, Table
 
 DATA, GAP, END = 0, 1, 4
 """Codes of `schemas.SPAN_KINDS`."""
-LINK_TYPE = 8
-"""The code of `schemas.KINDS`: a link type without a decoder."""
+FRAGMENT, LINK_TYPE = 5, 8
+"""Codes of `schemas.KINDS`: of a datagram that another record completes; a link type without a decoder."""
 UNSEALED = 2
 """Blocks at the end of a table that still keep the rows of traffic of no interest: what a stream is shows soon."""
 
@@ -57,7 +60,8 @@ class Analysis:
         self.strings = Strings(limits.strings)
         self.addresses = AddressBook()
         self.notes = Observations(self.tables["notes"], self.strings, limits)
-        self.assembly = Assembly(self.tables)
+        self.unwrapping = Unwrapping(Fragments(limits.fragment_octets, limits.fragment_datagrams))
+        self.assembly = Assembly(self.tables, self.strings)
         self.framing = Framing(self.tables, self.strings, self.notes, limits)
         self.conversations = Conversations(self.tables, self.strings, self.notes, self.framing, source, limits)
         self.kinds = np.zeros(len(KINDS), np.int64)
@@ -70,10 +74,10 @@ class Analysis:
 
     def feed(self, records: Records) -> None:
         """Take a chunk in."""
-        decoded = decode(records, self.addresses)
+        decoded = decode(records, self.addresses, self.unwrapping)
         self._count(records, decoded.kind)
         self.cut_packets += int(np.count_nonzero(decoded.payload_length < decoded.segment_length))
-        spans = self.assembly.feed(records, decoded)
+        spans = self.assembly.feed(records, decoded, self.unwrapping.pieces, self.unwrapping.tunnels)
         self._dissect(spans, records.octets)
         self._seal(UNSEALED)
 
@@ -84,6 +88,7 @@ class Analysis:
         self.conversations.finish(len(self.tables["spans"]) - 1)
         self._seal(0)
         append_remains(self.tables, self.framing, self.assembly, self.conversations.number, self.notes)
+        note_overlaps(self.tables, self.unwrapping.overlaps, self.notes)
         self.notes.flush()
         return self.snapshot(finished=True)
 
@@ -102,6 +107,9 @@ class Analysis:
             stray=int(self.assembly.segments.column("stray").sum()),
             unseen=int(unseen_octets(self.assembly).sum()),
             let_go=self.let_go,
+            datagrams=self.unwrapping.fragments.completed,
+            fragments_lost=self.unwrapping.fragments.lost,
+            fragments_repeated=self.unwrapping.fragments.repeated,
             notes_left_out=self.notes.left_out.total(),
         )
         tables = {name: table.freeze() for name, table in self.tables.items()}
@@ -184,6 +192,8 @@ class Analysis:
                 stream = table.blocks[index].columns["stream"]
                 keep = (stream >= 0) & (phase[np.maximum(stream, 0)] < OPAQUE)
                 if name == "packets":
+                    # whose segment a fragment belongs to may be known blocks later, and spans name it
+                    keep |= table.blocks[index].columns["kind"] == FRAGMENT
                     self.let_go += len(keep) - int(np.count_nonzero(keep))
                 table.thin(index, keep)
                 self._sealed[name] = index + 1
