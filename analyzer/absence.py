@@ -52,6 +52,10 @@ def reasons(snapshot: Snapshot) -> Iterator[str]:
         yield f"- {other} TCP connections of other protocols."
     if protocols.get("nothing"):
         yield f"- {protocols['nothing']} TCP connections that carried no data."
-    for kind in ("udp", "icmp", "arp", "other-ip", "fragment", "not-ip", "malformed"):
+    if traffic.fragments_lost:
+        yield f"- {traffic.fragments_lost} IP fragments whose datagram is not complete: capture all of them."
+    for kind in (
+        "udp", "icmp", "arp", "other-ip", "not-ip", "malformed", "tunnel-control", "tunnel-other", "tunnel-deep",
+    ):  # fmt: skip
         if kinds.get(kind):
             yield f"- {kinds[kind]} packets: {kind}."

@@ -71,6 +71,7 @@ def _header(snapshot: Snapshot, page: Page, manner: Manner) -> None:
     inside = [count(len(snapshot["connections"]), "WebSocket connection"), count(max(plain, 0), "other HTTP exchange")]
     inside += [f"{number} {name}" for name, number in traffic.protocols.items() if name != "http"]
     inside += [f"{number} {kind} packets" for kind, number in traffic.kinds.items() if kind != "tcp"]
+    inside += [f"{count(traffic.datagrams, 'datagram')} put together from fragments"] if traffic.datagrams else []
     _wrapped(page, ", ".join(inside), 0)
     _complete(snapshot, page, manner)
     for comment in snapshot.comments[:5]:
@@ -138,6 +139,8 @@ def _connection(view: View, place: int, page: Page, manner: Manner) -> None:
 
 def _story(view: View, row: int, record: dict[str, int], shake: dict[str, int],
            manner: Manner) -> Iterator[tuple[str, str]]:  # fmt: skip
+    if record["tunnel"]:
+        yield "inside", view.text(record["tunnel"])
     yield "opened", _opened(view, record, shake, manner)
     if shake["result"] == 1:
         yield "crossed", _crossed(record)
