@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.analysis.snapshot import Snapshot
+from analyzer.times import count
 
 TLS = (
     "TLS: WebSocket may be inside (wss), but cannot be read without keys. Have the client write them while you capture"
@@ -22,16 +23,16 @@ def reasons(snapshot: Snapshot) -> Iterator[str]:
         return
     protocols, kinds = traffic.protocols, traffic.kinds
     if protocols.get("tls"):
-        yield f"- {protocols['tls']} connections of {TLS}"
+        yield f"- {count(protocols['tls'], 'connection')} of {TLS}"
     if protocols.get("http2"):
         yield (
-            f"- {protocols['http2']} connections of HTTP/2 in the clear: WebSocket inside it (RFC 8441) is not read"
-            " yet."
+            f"- {count(protocols['http2'], 'connection')} of HTTP/2 in the clear: WebSocket inside it"
+            " (RFC 8441) is not read yet."
         )
     if kinds.get("quic"):
         yield (
-            f"- {kinds['quic']} packets of QUIC (HTTP/3): encrypted, and not read. Browsers open WebSockets over TCP:"
-            " capture port 443 over TCP too."
+            f"- {count(kinds['quic'], 'packet')} of QUIC (HTTP/3): encrypted, and not read. Browsers open WebSockets"
+            " over TCP: capture port 443 over TCP too."
         )
     if protocols.get("websocket-middle"):
         yield (
@@ -44,18 +45,24 @@ def reasons(snapshot: Snapshot) -> Iterator[str]:
             " tcpdump -s 0."
         )
     for link, number in traffic.links.items():
-        yield f"- {number} packets of link type {link}, which has no decoder here."
+        yield (
+            f"- {count(number, 'packet')} of link type {link}, which has no decoder here: capture on another"
+            " interface, such as any."
+        )
     if protocols.get("http"):
-        yield f"- {protocols['http']} connections of HTTP without an upgrade: framescope exchanges FILE lists them."
+        yield (
+            f"- {count(protocols['http'], 'connection')} of HTTP without an upgrade: framescope exchanges FILE lists"
+            " them."
+        )
     if protocols.get("ssh") or protocols.get("other"):
         other = protocols.get("ssh", 0) + protocols.get("other", 0)
-        yield f"- {other} TCP connections of other protocols."
+        yield f"- {count(other, 'TCP connection')} of other protocols."
     if protocols.get("nothing"):
-        yield f"- {protocols['nothing']} TCP connections that carried no data."
+        yield f"- {count(protocols['nothing'], 'TCP connection')} that carried no data."
     if traffic.fragments_lost:
-        yield f"- {traffic.fragments_lost} IP fragments whose datagram is not complete: capture all of them."
+        yield f"- {count(traffic.fragments_lost, 'IP fragment')} whose datagram is not complete: capture all of them."
     for kind in (
         "udp", "icmp", "arp", "other-ip", "not-ip", "malformed", "tunnel-control", "tunnel-other", "tunnel-deep",
     ):  # fmt: skip
         if kinds.get(kind):
-            yield f"- {kinds[kind]} packets: {kind}."
+            yield f"- {count(kinds[kind], 'packet')}: {kind}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 
@@ -32,7 +33,9 @@ def resolve(path: str) -> str:
     name = path.removeprefix(PREFIX)
     for found in folder().glob(f"{name}.pcap*") if name and "/" not in name and "*" not in name else ():
         return str(found)
-    raise CaptureError(f"there is no sample {name!r}", f"samples: {', '.join(names())}")
+    near = get_close_matches(name, names(), 1)
+    meant = f"did you mean {PREFIX}{near[0]}? " if near else ""
+    raise CaptureError(f"there is no sample {name!r}", f"{meant}samples: {', '.join(names())}")
 
 
 def stories() -> dict[str, str]:

@@ -33,6 +33,10 @@ class FramescopeError(Exception):
         self.hint = hint
 
 
+class UsageError(FramescopeError):
+    """An option is wrong."""
+
+
 class CaptureError(FramescopeError):
     """A capture cannot be opened."""
 

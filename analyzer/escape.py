@@ -6,7 +6,8 @@ import re
 
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # C0, DEL, C1: cursor, colours, titles
-    "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"  # hidden, bidirectional, line ends
+    "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # hidden, bidirectional, line ends
+    "\u115f\u1160\u3164\uffa0"  # letters without a shape
     "\ud800-\udfff"  # lone surrogates cannot be encoded
     "\U000e0000-\U000e007f]"  # tags
 )

@@ -24,12 +24,17 @@ KINDS = {
 """What a captured record is, at its innermost. fragment: one that completes no datagram. link-type: its link type has
 no decoder here. tunnel-control: a message of a tunnel itself; tunnel-other: what it carries has no decoder here;
 tunnel-deep: too many tunnels inside each other."""
-SPAN_KINDS = {0: "data", 1: "gap", 2: "overlap", 3: "late", 4: "end", 5: "reset"}
+# Codes are plain integers: NumPy takes a member of an IntEnum for a 64-bit one, and widens each column it meets.
+DATA, GAP, OVERLAP, LATE, END, RESET = range(6)
+SPAN_KINDS = {DATA: "data", GAP: "gap", OVERLAP: "overlap", LATE: "late", END: "end", RESET: "reset"}
 """end: the FIN, in order; reset: a RST."""
 CHANNEL_KINDS = {0: "tcp"}
-ENDING_KINDS = {0: "none", 1: "FIN", 2: "RST"}
-OPENINGS = {0: "middle", 1: "SYN", 2: "SYN-ACK"}
-KNOWN_BY = {0: "unknown", 1: "request", 2: "response", 3: "SYN", 4: "mask"}
+FIN, RST = 1, 2
+ENDING_KINDS = {0: "none", FIN: "FIN", RST: "RST"}
+MIDDLE, SYN, SYN_ACK = range(3)
+OPENINGS = {MIDDLE: "middle", SYN: "SYN", SYN_ACK: "SYN-ACK"}
+BY_NOTHING, BY_REQUEST, BY_RESPONSE, BY_SYN, BY_MASK = range(5)
+KNOWN_BY = {BY_NOTHING: "unknown", BY_REQUEST: "request", BY_RESPONSE: "response", BY_SYN: "SYN", BY_MASK: "mask"}
 STATES = {0: "connecting", 1: "open", 2: "closed", 3: "died", 4: "refused", 5: "other-protocol"}
 VERDICTS = {
     0: "open-at-end", 1: "clean", 2: "unanswered-close", 3: "fin-without-close", 4: "rst-without-close",

@@ -25,6 +25,7 @@ from analyzer.query.fields import Field, Kind, kind_of
 from analyzer.schemas import CAUSES, CONFIDENCES, STATES, TABLES, VERDICTS
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array
+from dissectors.websocket.opcodes import PONG
 
 SENDERS = {0: "client", 1: "server"}
 BY_CHANNEL = ("exchanges", "handshakes", "frames", "messages", "notes")
@@ -437,7 +438,7 @@ def _length(view: View) -> Array:
 def _round_trip(view: View) -> Array:
     answers, times = view.table["answers"], view.table["time"]
     asked = view.table.take("time", answers)
-    known = (view.table["opcode"] == 10) & (answers >= 0) & (times != NO_TIME) & (asked != NO_TIME)
+    known = (view.table["opcode"] == PONG) & (answers >= 0) & (times != NO_TIME) & (asked != NO_TIME)
     return np.where(known, times - asked, -1)
 
 

@@ -1,4 +1,4 @@
-"""Growing matrices of integers: what the scalar walks append their rows to."""
+"""Growing columns of integers: what the scalar walks append their rows to."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ import numpy as np
 from dissectors.tables import Array
 
 
+def wider(values: Array, room: int, fill: int = 0) -> Array:
+    """Values with room for more. What is zero is not touched before it is used."""
+    wide = np.full(room, fill, values.dtype) if fill else np.zeros(room, values.dtype)
+    wide[: len(values)] = values
+    return wide
+
+
 class Growing:
-    """Rows of `NAMES`, 64-bit integers. `base` is the number that row 0 has in its table."""
+    """Rows of `NAMES`, 64-bit integers: `cells[c, r]` is column c of row r. `base` is the number that row 0 has in its
+    table. The room is kept from chunk to chunk, so that it need not be asked of the system again."""
 
     NAMES: tuple[str, ...] = ()
 
@@ -16,18 +24,19 @@ class Growing:
         self.base = 0
         self.count = 0
         self.room = 1024
-        self.matrix = np.empty((1024, len(self.NAMES)), np.int64)
+        self.matrix = np.empty((len(self.NAMES), 1024), np.int64)
         self.cells = self.matrix.data
 
     def grow(self) -> None:
         """Double the room."""
-        self.matrix = np.concatenate([self.matrix, np.empty_like(self.matrix)])
-        self.room = len(self.matrix)
+        self.matrix = np.concatenate([self.matrix, np.empty_like(self.matrix)], axis=1)
+        self.room *= 2
         self.cells = self.matrix.data
 
     def column(self, name: str) -> Array:
-        """One column of the rows so far, as a fresh array."""
-        return self.matrix[: self.count, self.NAMES.index(name)].copy()
+        """One column of the rows so far: a view, which the rows after `clear` overwrite."""
+        found: Array = self.matrix[self.NAMES.index(name), : self.count]
+        return found
 
     def clear(self) -> None:
         """Forget the rows, keep the room; the next row follows them in its table."""

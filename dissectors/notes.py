@@ -101,11 +101,6 @@ class Meaning:
     source: str
     sentence: str
 
-    @property
-    def name(self) -> str:
-        """The layer's name in lower case."""
-        return self.layer.name.lower()
-
 
 _O, _S, _M = Severity.ODD, Severity.SHOULD, Severity.MUST
 _TCP, _HTTP, _HS = Layer.TCP, Layer.HTTP, Layer.HANDSHAKE
@@ -166,6 +161,10 @@ MEANINGS: dict[Note, Meaning] = {
     Note.PING_NOT_ANSWERED: Meaning(_M, _CL, "RFC 6455 §5.5.2", "a Ping was not answered"),
     Note.PONG_UNASKED: Meaning(_O, _CL, "RFC 6455 §5.5.3", "a Pong that answers no Ping"),
 }
+
+
+OMISSIONS = (Note.CLOSE_NOT_ANSWERED, Note.PING_NOT_ANSWERED)
+"""What the side broke that did not send the octets of the note."""
 
 
 def code_name(note: Note) -> str:

@@ -19,7 +19,8 @@ OPCODES = {
     15: "control15",
 }  # fmt: skip
 STYLES = {0: "plain", 1: "upgrade", 2: "connect", 3: "long-poll", 4: "webhook"}
-RESULTS = {0: "unanswered", 1: "accepted", 2: "refused", 3: "other-protocol"}
+UNANSWERED, ACCEPTED, REFUSED, OTHER = range(4)
+RESULTS = {UNANSWERED: "unanswered", ACCEPTED: "accepted", REFUSED: "refused", OTHER: "other-protocol"}
 ACCEPTS = {0: "unknown", 1: "right", 2: "wrong", 3: "missing"}
 VERDICTS = {0: "not-text", 1: "valid", 2: "invalid", 3: "unknown"}
 INFLATES = {0: "plain", 1: "inflated", 2: "failed", 3: "context-lost", 4: "over-limit", 5: "unfinished"}

@@ -22,6 +22,17 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
+def distinct(values: Array) -> list[int]:
+    """The different values, ascending. Columns of a capture often hold one only; and `np.unique` by itself imports
+    numpy.ma, which takes as long as reading a small capture."""
+    if not len(values):
+        return []
+    if (values == values[0]).all():
+        return [int(values[0])]
+    found: list[int] = np.unique(values, return_counts=True)[0].tolist()
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One declared column.
@@ -143,12 +154,15 @@ class Table:
         return self.count
 
     def append(self, columns: Mapping[str, Array]) -> int:
-        """Append rows, and return the number of the first. Columns are cast to the declared dtypes."""
+        """Append rows, and return the number of the first. Columns are cast to the declared dtypes; views are copied,
+        as what they look at may change."""
         first = self.count
         cast: dict[str, Array] = {}
         length = -1
         for column in self.schema.columns:
             values = np.ascontiguousarray(columns[column.name], column.dtype)
+            if values.base is not None:
+                values = values.copy()
             assert length in (-1, len(values)), f"{self.schema.name}.{column.name} has another length"
             length = len(values)
             cast[column.name] = values
@@ -220,6 +234,10 @@ class Table:
                 yield dict(zip(block.columns, cells, strict=True))
 
 
+TEXT_COST = 120
+"""Octets. The measured cost of a short str with its entries in a dict and a list."""
+
+
 class Strings:
     """A pool of texts that columns refer to by code. Code 0 is the empty text; once `limit` octets are held, every
     further new text becomes code 1, whose text says so."""
@@ -236,7 +254,7 @@ class Strings:
         """The code of a text."""
         code = self._codes.get(text)
         if code is None:
-            self.held += len(text) + 120  # the measured cost of a short str with its dict and list entries
+            self.held += len(text) + TEXT_COST
             if self.held > self.limit:
                 return self.FULL
             code = len(self.texts)
@@ -246,8 +264,19 @@ class Strings:
 
     def codes_of(self, texts: Iterable[Any]) -> list[int]:
         """The codes of a column of texts."""
-        known = self._codes
-        return [known[text] if text in known else self.intern(text) for text in texts]
+        codes, kept, held = self._codes, self.texts, self.held
+        found = []
+        for text in texts:
+            code = codes.get(text)
+            if code is None:  # `intern` at its place: a call costs as much as the rest, and keys are all different
+                held += len(text) + TEXT_COST
+                code = self.FULL
+                if held <= self.limit:
+                    code = codes[text] = len(kept)
+                    kept.append(text)
+            found.append(code)
+        self.held = held
+        return found
 
     def __getitem__(self, code: int) -> str:
         return self.texts[code]

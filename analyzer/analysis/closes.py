@@ -10,14 +10,12 @@ from analyzer.analysis.frames import Framing
 from analyzer.analysis.unseen import unseen_ends
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Note
-from dissectors.schemas import NO_TIME
+from dissectors.schemas import ACCEPTED, NO_TIME, OTHER, REFUSED
 from dissectors.tables import Array, Table
 from dissectors.websocket.opcodes import ABNORMAL, NO_STATUS
 
 FAILING = (Note.CLOSE_ONE_OCTET, Note.CLOSE_CODE_FORBIDDEN, Note.CLOSE_REASON_NOT_UTF8)
 """What is wrong with a Close that its receiver cannot take for one."""
-UNANSWERED, ACCEPTED, REFUSED, OTHER = 0, 1, 2, 3
-"""Codes of `schemas.RESULTS`."""
 OPEN, CLEAN, UNANSWERED_CLOSE, FIN, RST, REFUSED_VERDICT, NO_RESPONSE, OTHER_PROTOCOL, LOST = range(9)
 """Codes of `schemas.VERDICTS`."""
 

@@ -26,12 +26,9 @@ from analyzer.analysis.frames import Framing
 from analyzer.analysis.unseen import unseen_octets
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Severity
-from dissectors.schemas import NO_TIME
+from dissectors.schemas import ACCEPTED, NO_TIME, OTHER, REFUSED
 from dissectors.tables import Array, Strings, Table
-
-UNANSWERED, ACCEPTED, REFUSED, OTHER = 0, 1, 2, 3
-"""Codes of `schemas.RESULTS`."""
-PONG = 10
+from dissectors.websocket.opcodes import PONG
 
 
 def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
@@ -59,7 +56,7 @@ def _sessions(made: Mapping[str, Table], tables: Mapping[str, Table], framing: F
     number = np.where(accepted, number_of[stream], -1)
     closes = close_columns(tables, framing, assembly, stream, client, number)
     connections = _columns(tables, framing, assembly, channel, stream, client, number, closes)
-    facts = websocket_facts(tables, framing, assembly, strings, connections, closes, number)
+    facts = websocket_facts(tables, framing, strings, connections, closes, number)
     made["incidents"].append(_causes(facts, connections, closes))
     made["connections"].append(connections)
     made["closes"].append({name: closes[name] for name in made["closes"].schema.by_name})

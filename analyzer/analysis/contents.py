@@ -11,30 +11,26 @@ starts again from the front, or from the nearest window that the analysis kept.
 
 from __future__ import annotations
 
-import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.analysis.snapshot import Snapshot
+from analyzer.schemas import DATA
+from dissectors.websocket.deflate import Inflater
 from dissectors.websocket.masking import unmask
+from dissectors.websocket.opcodes import CLOSE
 
-DATA, GAP = 0, 1
-CLOSE = 8
-WINDOW = 1 << 15
-TAIL = b"\0\0\xff\xff"
-PIECE = 1 << 20
-"""Octets that one call of the inflater may return."""
 LOOK = 64 << 20
 """Octets of one message that a look returns unless the caller asks for more: the largest default of any server is
 100 MiB (ws), the usual one 1 MiB (websockets)."""
 CACHE = 32 << 20
 """Octets of inflated messages kept."""
+CUT = "cut at the limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +47,7 @@ class Contents:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self._inflaters: dict[int, tuple[int, Any, bytes]] = {}
+        self._inflaters: dict[int, tuple[int, Inflater, str]] = {}
         self._cache: OrderedDict[int, Payload] = OrderedDict()
         self._held = 0
 
@@ -96,23 +92,21 @@ class Contents:
         return int(spans["packet"][order[at]]) if inside else -1
 
     def octets(self, channel: int, direction: int, start: int, stop: int) -> tuple[bytes, bool]:
-        """The octets of a range of a channel's direction; False where some are missing, which are left out as zeros."""
+        """The octets of a range of a channel's direction; False where some are missing. Those before others read as
+        zeros, those at the end are left out."""
         out = bytearray()
+        held = 0
         for offset, at, length in self.pieces(channel, direction, start, stop):
+            octets = self.snapshot.source.read(at, length)
             out += bytes(offset - start - len(out))
-            out += self.snapshot.source.read(at, length)
-        whole = len(out) == stop - start
-        return bytes(out), whole and not self._has_gap(channel, direction, start, stop)
-
-    def _has_gap(self, channel: int, direction: int, start: int, stop: int) -> bool:
-        covered = sum(length for _, _, length in self.pieces(channel, direction, start, stop))
-        return covered < stop - start
+            out += octets
+            held += len(octets)
+        return bytes(out), held == stop - start
 
     def frame_wire(self, row: int, limit: int | None = None) -> bytes:
-        """A frame's octets as they crossed the wire, header first."""
+        """A frame's octets as they crossed the wire, header first, with at most `limit` of its payload."""
         frame = self.snapshot["frames"].row(row)
-        seen = frame["payload_length"] - frame["missing"]
-        length = min(seen, LOOK if limit is None else limit)
+        length = min(frame["payload_length"], LOOK if limit is None else limit)
         stop = frame["offset"] + frame["header_length"] + length
         return self.octets(frame["channel"], frame["direction"], frame["offset"], stop)[0]
 
@@ -138,7 +132,7 @@ class Contents:
             return Payload(octets, whole, "" if whole else "octets are missing or left out")
         payload = self._cached(row, message)
         if len(payload.octets) > bound:
-            return Payload(payload.octets[:bound], False, "cut at the limit")
+            return Payload(payload.octets[:bound], False, CUT)
         return payload
 
     def _joined(self, message: dict[str, int], bound: int) -> tuple[bytes, bool]:
@@ -199,7 +193,7 @@ class Contents:
 
     def _inflate(self, row: int, message: dict[str, int]) -> Payload:
         if not self._takeover(message):
-            return self._one(message, _Inflater(b""))
+            return self._one(message, Inflater())
         slot = 2 * message["channel"] + message["direction"]
         slots, rows = self._compressed
         low, high = np.searchsorted(slots, [slot, slot + 1])
@@ -213,65 +207,26 @@ class Contents:
                 payload = Payload(b"", False, "an earlier part of the compression context is missing")
                 break
             payload = self._one(earlier, inflater)
-            lost = "" if payload.whole or payload.why == "cut at the limit" else payload.why
+            lost = "" if payload.whole or payload.why == CUT else payload.why
         self._inflaters[slot] = (target + 1, inflater, lost)
         return payload
 
-    def _resume(self, slot: int, mine: npt.NDArray[np.int64], target: int) -> tuple[int, _Inflater, Any]:
+    def _resume(self, slot: int, mine: npt.NDArray[np.int64], target: int) -> tuple[int, Inflater, str]:
         """The message to start at, an inflater that stands there, and why the context is lost, if it is."""
-        at, inflater, lost = self._inflaters.get(slot, (0, None, ""))
-        if inflater is None or at > target:
-            at, inflater, lost = 0, _Inflater(b""), ""
+        at, inflater, lost = self._inflaters.get(slot, (0, Inflater(), ""))
+        if at > target:
+            at, inflater, lost = 0, Inflater(), ""
         for kept_slot, row, window in self.snapshot.windows:
             if kept_slot == slot:
                 behind = int(np.searchsorted(mine, row)) + 1
                 if at < behind <= target:
-                    at, inflater, lost = behind, _Inflater(window), ""
+                    at, inflater, lost = behind, Inflater(window), ""
         return at, inflater, lost
 
-    def _one(self, message: dict[str, int], inflater: _Inflater) -> Payload:
+    def _one(self, message: dict[str, int], inflater: Inflater) -> Payload:
         octets, whole = self._joined(message, max(LOOK, message["length"]))
         if not whole:
             return Payload(b"", False, "octets are missing from the capture")
-        out, why = inflater.message(octets, LOOK)
+        out, more, why = inflater.message(octets, LOOK)
+        why = why or (CUT if more else "")
         return Payload(out, not why, why)
-
-
-class _Inflater:
-    """One direction's inflater: message after message, restarted after final blocks (RFC 7692 §7.2.3.4)."""
-
-    def __init__(self, window: bytes) -> None:
-        self._start(window)
-        self.recent = window
-
-    def _start(self, window: bytes) -> None:
-        self.zlib = zlib.decompressobj(-15, zdict=window) if window else zlib.decompressobj(-15)
-        self.fresh = bool(window)
-
-    def message(self, octets: bytes, limit: int) -> tuple[bytes, str]:
-        """What a message inflates to, at most `limit` octets of it, and what is wrong with it."""
-        if not octets:
-            return b"", ""
-        out = bytearray()
-        left_out = False
-        data = octets + TAIL
-        try:
-            while True:
-                piece = self.zlib.decompress(data, PIECE)
-                self.recent = (self.recent + piece)[-WINDOW:]
-                if len(out) < limit:
-                    out += piece
-                else:
-                    left_out = left_out or bool(piece)
-                if self.zlib.eof:
-                    data = self.zlib.unused_data
-                    self._start(self.recent)
-                    if not data or data == TAIL:
-                        break
-                elif len(piece) < PIECE:
-                    break
-                else:
-                    data = self.zlib.unconsumed_tail
-        except zlib.error as error:
-            return bytes(out), f"does not inflate: {error}"
-        return bytes(out[:limit]), "cut at the limit" if left_out or len(out) > limit else ""

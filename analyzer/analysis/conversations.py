@@ -29,22 +29,19 @@ from analyzer.analysis.openings import Agreed, Batch, Order, Rows, by_direction,
 from analyzer.analysis.sniffing import protocol_of
 from analyzer.capture.records import Source
 from analyzer.limits import Limits
-from analyzer.schemas import CHANNELS
+from analyzer.schemas import BY_REQUEST, BY_RESPONSE, CHANNELS, DATA, END, GAP, MIDDLE, RESET
 from analyzer.streams.assembly import Delivered
+from dissectors.columns import wider
 from dissectors.http.dialogue import Dialogue, Exchange, Upgrade
 from dissectors.http.openings import Openings
 from dissectors.http.sniff import Claim, sniff
-from dissectors.http.upgrade import ACCEPTED, Handshake
-from dissectors.schemas import EXCHANGES, HANDSHAKES
+from dissectors.http.upgrade import Handshake
+from dissectors.schemas import ACCEPTED, EXCHANGES, HANDSHAKES
 from dissectors.tables import Array, Strings, Table
 from dissectors.tls import HELLO_LIMIT, NOTHING, client_hello
 
 HTTP, WEBSOCKET, OPAQUE, ENCRYPTED = 0, 1, 2, 3
 """Phases. From OPAQUE on, rows of packets and spans are let go."""
-DATA, GAP, END, RESET = 0, 1, 4, 5
-"""Codes of `schemas.SPAN_KINDS`."""
-BY_REQUEST, BY_RESPONSE = 1, 2
-"""Codes of `schemas.KNOWN_BY`."""
 TLS_RECORDS = (b"\x16\x03", b"\x17\x03")
 """First octets of TLS: records of handshake, or of data where the capture began later (RFC 8446 §5.1)."""
 
@@ -126,18 +123,16 @@ class Conversations:
         self._moved: dict[int, int] = {}
         self._first_mark = 0
         self._now = LAST
-        self._packets: list[int] = []
-        self._times: list[int] = []
-        self._release: list[int] = []
+        self._spans: Delivered | None = None
 
     def reserve(self, streams: int) -> None:
         """Make room for so many connections."""
         room = len(self.phase)
         if streams > room:
-            more = max(streams, 2 * room) - room
-            self.phase = np.concatenate([self.phase, np.zeros(more, np.uint8)])
-            self.number = np.concatenate([self.number, np.full(more, -1, np.int64)])
-            self.wanted = np.concatenate([self.wanted, np.zeros(2 * more, np.int64)])
+            room = max(streams, 2 * room)
+            self.phase = wider(self.phase, room)
+            self.number = wider(self.number, room, -1)
+            self.wanted = wider(self.wanted, 2 * room)
 
     def feed(self, spans: Delivered, octets: memoryview, streams: int) -> list[Upgraded]:
         """Take a chunk's spans in; returns the connections that became WebSocket."""
@@ -156,9 +151,7 @@ class Conversations:
             self._exchanges.expect(batch.response)
             self._handshakes.expect(batch.response)
         self._first_mark = spans.first_row
-        self._packets = spans.packet.tolist()
-        self._times = spans.time.tolist()
-        self._release = spans.release.tolist()
+        self._spans = spans
         columns = (spans.slot, spans.kind, spans.offset, spans.length, spans.packet, spans.at, spans.time)
         cells = [column[rows].tolist() for column in columns]
         cells += [(rows + spans.first_row).tolist(), spans.release[rows].tolist()]
@@ -237,7 +230,7 @@ class Conversations:
             self.encrypted.add(talk.stream, side if hello is not NOTHING else -1, hello)
             self._leave(talk, ENCRYPTED)
             return
-        middle = self.tables["streams"].row(talk.stream)["opening"] == 0
+        middle = self.tables["streams"].row(talk.stream)["opening"] == MIDDLE
         self.protocols[protocol_of(talk.head[side], middle)] += 1
         self._leave(talk, OPAQUE)
 
@@ -318,7 +311,9 @@ class Conversations:
             for piece in talk.seen
             if piece.mark < self._first_mark and piece.offset + piece.length > upgrade.starts[piece.slot & 1]
         )
-        release = self._release[upgrade.mark - self._first_mark] if upgrade.mark >= self._first_mark else -1
+        release = -1
+        if self._spans is not None and upgrade.mark >= self._first_mark:
+            release = int(self._spans.release[upgrade.mark - self._first_mark])
         client = talk.dialogue.client
         self._upgrades.append(_Left(self._at, talk.stream, talk.channel, client, upgrade, shake, release, early))
         self._leave(talk, WEBSOCKET)
@@ -328,7 +323,6 @@ class Conversations:
         left, self._upgrades = self._upgrades, []
         agreed = _agreed(left)
         streams = np.array([upgrade.stream for upgrade in left], np.int64)
-        np.empty(0, np.int64)
         if batch is None:
             for gathered in (self._channels, self._exchanges, self._handshakes):
                 gathered.append()
@@ -361,8 +355,8 @@ class Conversations:
     def _place(self, mark: int) -> Place:
         """Packet and time of a mark, which is a row of SPANS."""
         at = mark - self._first_mark
-        if 0 <= at < len(self._packets):
-            return Place(self._packets[at], self._times[at])
+        if self._spans is not None and 0 <= at < len(self._spans):
+            return Place(int(self._spans.packet[at]), int(self._spans.time[at]))
         if mark < 0:
             return Place()
         packet = self.tables["spans"].row(mark)["packet"]

@@ -19,15 +19,12 @@ from analyzer.analysis.closes import tcp_ends
 from analyzer.analysis.facts import Facts
 from analyzer.analysis.unseen import unseen_octets
 from analyzer.capture.records import Source
+from analyzer.schemas import BY_NOTHING, BY_REQUEST, BY_SYN, MIDDLE, SYN
 from analyzer.streams.assembly import Assembly, Delivered
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
 from dissectors.tls import LONGEST_ALERT, ClientHello, Tail, tail
 
-MIDDLE, SYN = 0, 1
-"""Codes of `schemas.OPENINGS`."""
-BY_PORT, BY_HELLO, BY_SYN = 0, 1, 3
-"""Codes of `schemas.KNOWN_BY`: unknown, request, SYN."""
 QUIET = 100_000_000
 """ns. A closing handshake leaves records right before the end: where none crossed for so long, there was none."""
 UNREAD = 4
@@ -108,7 +105,7 @@ def encrypted_columns(tables: Mapping[str, Table], encrypted: Encrypted, assembl
     columns: dict[str, Array] = {
         "key": streams["first_offset"][stream], "stream": stream, "client_direction": client,
         "tunnel": streams["tunnel"][stream],
-        "known_by": np.where(told >= 0, BY_HELLO, np.where(opening == MIDDLE, BY_PORT, BY_SYN)),
+        "known_by": np.where(told >= 0, BY_REQUEST, np.where(opening == MIDDLE, BY_NOTHING, BY_SYN)),
         "server_name": names, "protocols": protocols, "first_time": streams["first_time"][stream],
         "last_time": assembly.segments.column("last_time")[stream],
     }  # fmt: skip

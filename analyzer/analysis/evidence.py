@@ -8,21 +8,20 @@ import numpy as np
 
 from analyzer.analysis.facts import SECOND, Facts
 from analyzer.analysis.frames import Framing
-from analyzer.streams.assembly import Assembly
+from analyzer.streams.sequence import distances
 from dissectors.notes import Layer, Severity
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
+from dissectors.websocket.opcodes import NO_STATUS, PING
 
 Columns = Mapping[str, Array]
-EMPTY_CLOSE = 1005
-FIN, RST = 1, 2
 RST_BIT = 4
 AT_ONCE = 50_000_000
 """ns within which a proxy ends both of its legs; nginx and HAProxy take 0.1 ms on loopback."""
 
 
-def websocket_facts(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, strings: Strings,
-                    connections: Columns, closes: Columns, number: Array) -> Facts:  # fmt: skip
+def websocket_facts(tables: Mapping[str, Table], framing: Framing, strings: Strings, connections: Columns,
+                    closes: Columns, number: Array) -> Facts:  # fmt: skip
     """Facts, one item per row of CONNECTIONS."""
     shakes = tables["handshakes"]
     stream = connections["stream"].astype(np.int64)
@@ -39,7 +38,7 @@ def websocket_facts(tables: Mapping[str, Table], framing: Framing, assembly: Ass
         "bare": (~closed & (closes["end"] > 0)).astype(np.int64),
         "close_by": closes["close_by"].astype(np.int64),
         "close_reason": closes["close_reason"].astype(np.int64),
-        "code": np.where(closed & (closes["close_code"] < 0), EMPTY_CLOSE, closes["close_code"]),
+        "code": np.where(closed & (closes["close_code"] < 0), NO_STATUS, closes["close_code"]),
         "answered": (closes["answer_message"] >= 0).astype(np.int64),
         "closer_ends": (closed & (closes["close_by"] == ender)).astype(np.int64),
         "end_after_close": _span(closes["close_time"], closes["end_time"], closed),
@@ -52,7 +51,7 @@ def websocket_facts(tables: Mapping[str, Table], framing: Framing, assembly: Ass
     found |= _violations(tables, connections, closer)
     found |= _pings(framing, number, client, ender, closes["end_time"])
     found |= _last_messages(tables, connections, closes)
-    found |= _transport(tables, assembly, stream, client, ender, closes)
+    found |= _transport(tables, stream, client, ender, closes, found["bare"] == 1)
     found["left_before"] = _left_before(tables, connections, found["sign"], silence)
     return Facts(len(stream), found, strings)
 
@@ -133,7 +132,7 @@ def _last_messages(tables: Mapping[str, Table], connections: Columns, closes: Co
     data = data[data < bound[channel[data]]]
     last = np.full(2 * channels, -1, np.int64)
     last[2 * channel[data] + of_server[data]] = data  # the last assignment wins
-    pings = np.flatnonzero((messages["opcode"] == 9) & of_server)
+    pings = np.flatnonzero((messages["opcode"] == PING) & of_server)
     order = pings[np.argsort(channel[pings], kind="stable")]
     apart = np.full(channels, -1, np.int64)
     pairs = np.flatnonzero(np.diff(channel[order]) == 0)
@@ -148,48 +147,52 @@ def _last_messages(tables: Mapping[str, Table], connections: Columns, closes: Co
     }  # fmt: skip
 
 
-def _transport(tables: Mapping[str, Table], assembly: Assembly, stream: Array, client: Array, ender: Array,
-               closes: Columns) -> dict[str, Array]:  # fmt: skip
-    """What TCP shows: windows that stayed shut, data sent again and never acknowledged, data after the other's FIN."""
+def _transport(tables: Mapping[str, Table], stream: Array, client: Array, ender: Array, closes: Columns,
+               bare: Array) -> dict[str, Array]:  # fmt: skip
+    """What TCP shows: windows that stayed shut, data sent again and never acknowledged, data after the other's FIN. All
+    but the first is asked of connections that died without a Close only."""
     packets = tables["packets"]
     slots = 2 * len(tables["streams"])
-    kept = packets["stream"] >= 0
+    found = {"stalled": _stalled(packets, slots, stream, closes["end_time"])}
+    died = np.zeros(slots // 2 + 1, np.bool_)  # the last item stands for packets of no stream
+    died[stream[bare]] = True
+    kept = np.flatnonzero(died[packets["stream"]])
     slot = 2 * packets["stream"][kept].astype(np.int64) + packets["direction"][kept]
-    time, window, flags = packets["time"][kept], packets["window"][kept], packets["flags"][kept]
-    length = packets["segment_length"][kept]
-    numbers = packets.rows()[kept]
-    found = {"stalled": _stalled(slot, time, window, flags, slots, stream, closes["end_time"])}
+    time, flags = packets["time"][kept], packets["flags"][kept]
+    seq, length = packets["seq"][kept], packets["segment_length"][kept]
+    numbers = packets.rows()[kept] if len(kept) else kept
     of_client, of_server = 2 * stream + client, 2 * stream + 1 - client
-    again, quiet = _sent_again(packets["seq"][kept], slot, time, length, slots)
-    owed = _owed(packets["seq"][kept], packets["ack"][kept], slot, length, flags, slots)
+    again, quiet = _sent_again(seq, slot, time, length, slots)
+    owed = _owed(seq, packets["ack"][kept], slot, length, flags, slots)
     lost = np.where(owed[of_client] > owed[of_server], of_client, of_server)
     found |= {
         "unacknowledged": owed[lost], "retransmitted": again[lost],
         "quiet_before_retransmission": np.where(again[lost] > 0, quiet[lost], -1),
     }  # fmt: skip
-    end_packet = np.full(len(tables["streams"]), 2**62, np.int64)
+    end_packet = np.full(slots // 2, 2**62, np.int64)
     ended = closes["end_packet"] >= 0
     end_packet[stream[ended]] = closes["end_packet"][ended]
-    ends = np.full(len(tables["streams"]), -1, np.int64)
+    ends = np.full(slots // 2, -1, np.int64)
     ends[stream] = np.where(ender < 0, -1, np.where(ender == 0, client, 1 - client))
-    after = (numbers > end_packet[slot >> 1]) & (length > 0) & (ends[slot >> 1] == 1 - (slot & 1))
-    reset = (numbers > end_packet[slot >> 1]) & (flags & RST_BIT != 0) & (ends[slot >> 1] == (slot & 1))
-    found["sent_after_fin"] = np.bincount(slot[after] >> 1, weights=length[after], minlength=slots // 2).astype(
-        np.int64
-    )[stream]
+    behind = numbers > end_packet[slot >> 1]
+    after = behind & (length > 0) & (ends[slot >> 1] == 1 - (slot & 1))
+    reset = behind & (flags & RST_BIT != 0) & (ends[slot >> 1] == (slot & 1))
+    sent = np.bincount(slot[after] >> 1, weights=length[after], minlength=slots // 2)
+    found["sent_after_fin"] = sent.astype(np.int64)[stream]
     found["other_reset"] = (np.bincount(slot[reset] >> 1, minlength=slots // 2) > 0).astype(np.int64)[stream]
     return found
 
 
-def _stalled(slot: Array, time: Array, window: Array, flags: Array, slots: int, stream: Array,
-             end_time: Array) -> Array:  # fmt: skip
+def _stalled(packets: Table, slots: int, stream: Array, end_time: Array) -> Array:
     """How long the window of either side had been zero when TCP ended, -1 where it was open."""
-    plain = np.flatnonzero(flags & 7 == 0)
-    shut = plain[window[plain] == 0]
+    window = packets["window"]
+    shut = np.flatnonzero((window == 0) & (packets["flags"] & 7 == 0) & (packets["stream"] >= 0))
     if not len(shut):
         return np.full(len(stream), -1, np.int64)
+    slot = 2 * packets["stream"].astype(np.int64) + packets["direction"]
+    time = packets["time"]
     opened = np.full(slots, -1, np.int64)
-    opens = plain[window[plain] > 0]
+    opens = np.flatnonzero((window > 0) & (packets["flags"] & 7 == 0) & (slot >= 0))
     opened[slot[opens]] = opens
     still = shut[shut > opened[slot[shut]]][::-1]
     since = np.full(slots, NO_TIME, np.int64)
@@ -223,13 +226,12 @@ def _owed(seq: Array, ack: Array, slot: Array, length: Array, flags: Array, slot
     stop = np.zeros(slots, np.int64)
     data = np.flatnonzero(length > 0)
     sent = np.zeros(slots, np.bool_)
-    stop[slot[data]] = (seq[data].astype(np.int64) + length[data]) & 0xFFFFFFFF
+    stop[slot[data]] = seq[data].astype(np.int64) + length[data]
     sent[slot[data]] = True
     acks = np.flatnonzero(flags & (16 | RST_BIT) == 16)
     reach = np.full(slots, -1, np.int64)
     reach[slot[acks] ^ 1] = ack[acks]
-    behind = ((stop - reach + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-    owed: Array = np.where(sent & (reach >= 0), np.maximum(behind, 0), 0)
+    owed: Array = np.where(sent & (reach >= 0), np.maximum(distances(stop - reach), 0), 0)
     return owed
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dissectors.http.dialogue import LONG_POLL, PLAIN, Exchange
-from dissectors.http.upgrade import ACCEPTED, Handshake
-from dissectors.schemas import NO_TIME
+from dissectors.http.upgrade import Handshake
+from dissectors.schemas import ACCEPTED, NO_TIME
 
 LONG = 1_000_000_000
 """ns. A response that lets its client wait this long is taken for a long poll: a guess, shown as one."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from analyzer.analysis.facts import SECOND, Test, least, most, near, same, says
+from analyzer.schemas import FIN, RST
 
 
 class Confidence(IntEnum):
@@ -44,8 +45,8 @@ class Pattern:
 
 
 LOW, MEDIUM, HIGH = Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH
-MS, MINUTE, HOUR = SECOND // 1000, 60 * SECOND, 3600 * SECOND
-CLIENT, SERVER, FIN, RST = 0, 1, 1, 2
+MS, MINUTE = SECOND // 1000, 60 * SECOND
+CLIENT, SERVER = 0, 1
 
 BARE = same("bare", 1, words="no Close frame")
 CLOSED = least("close_by", 0, words="a Close frame")

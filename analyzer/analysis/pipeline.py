@@ -25,13 +25,11 @@ from analyzer.packets.addresses import AddressBook
 from analyzer.packets.decode import decode
 from analyzer.packets.fragments import Fragments
 from analyzer.packets.unwrapping import Unwrapping
-from analyzer.schemas import KINDS, TABLES
+from analyzer.schemas import DATA, END, GAP, KINDS, TABLES
 from analyzer.streams.assembly import Assembly, Delivered
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
 
-DATA, GAP, END = 0, 1, 4
-"""Codes of `schemas.SPAN_KINDS`."""
 FRAGMENT, LINK_TYPE = 5, 8
 """Codes of `schemas.KINDS`: of a datagram that another record completes; a link type without a decoder."""
 UNSEALED = 2
@@ -166,7 +164,7 @@ class Analysis:
             columns, at = _with_early(columns, at, upgraded)
         if not len(at):
             return []
-        elsewhere = (columns["position"] < 0) & (columns["kind"] == 0)
+        elsewhere = (columns["position"] < 0) & (columns["kind"] == DATA)
         if not elsewhere.any():
             return [Run(octets, **columns)]
         parts = [
@@ -223,6 +221,3 @@ def _with_early(columns: dict[str, Array], at: Array,
         at = np.concatenate([np.array([piece.at for _, piece in early], np.int64), at])
     order = np.argsort(columns["release"], kind="stable")
     return {name: column[order] for name, column in columns.items()}, at[order]
-
-
-__all__ = ["Analysis", "Table", "analyze"]

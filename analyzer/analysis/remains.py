@@ -9,15 +9,14 @@ import numpy.typing as npt
 
 from analyzer.analysis.frames import Framing
 from analyzer.analysis.observations import Observations
+from analyzer.schemas import LATE
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Note
 from dissectors.schemas import FRAMES, MESSAGES, NO_TIME
 from dissectors.tables import Table
+from dissectors.websocket.message_walk import NOT_TEXT, PLAIN, UNKNOWN
+from dissectors.websocket.opcodes import TEXT
 
-LATE = 3
-"""The code of `schemas.SPAN_KINDS`."""
-UNKNOWN = 3
-"""The code of `schemas.VERDICTS` of UTF-8."""
 UNFINISHED = 5
 """The code of `schemas.INFLATES`."""
 
@@ -66,7 +65,8 @@ def _messages(tables: Mapping[str, Table], framing: Framing, notes: Observations
             "channel": channel, "direction": direction, "opcode": opcode,
             "first_frame": int(state["first_frame"][slot]), "last_frame": -1, "frames": int(state["frames"][slot]),
             "length": length, "inflated": -1, "compressed": int(state["compressed"][slot]),
-            "inflate": UNFINISHED if state["compressed"][slot] else 0, "utf8": UNKNOWN if opcode == 1 else 0,
+            "inflate": UNFINISHED if state["compressed"][slot] else PLAIN,
+            "utf8": UNKNOWN if opcode == TEXT else NOT_TEXT,
             "complete": 0, "close_code": -1, "close_reason": 0, "answers": -1,
             "first_time": first_time, "time": NO_TIME,
         }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.streams.assembly import Assembly
+from analyzer.streams.sequence import distances
 from dissectors.tables import Array
 
 
@@ -13,7 +14,7 @@ def unseen_ends(assembly: Assembly) -> Array:
     Close frame may be among them."""
     column = assembly.segments.column
     reach, fin = column("next"), column("fin")
-    behind = ((fin - column("base") - reach + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+    behind = distances(fin - column("base") - reach)
     # an acknowledgment may count a FIN that was not captured
     acked = column("acked") - reach - 1
     found: Array = np.maximum(np.maximum(np.where(fin >= 0, behind, 0), acked), 0)

@@ -11,13 +11,13 @@ from analyzer.analysis.causes import SAME_IDLE
 from analyzer.analysis.closes import LOST, NO_RESPONSE, OPEN
 from analyzer.analysis.patterns import BY_NUMBER, CAPTURE_ENDED, PACKETS_LOST, PATTERNS
 from analyzer.analysis.snapshot import Snapshot
-from analyzer.schemas import CONFIDENCES
+from analyzer.schemas import CAUSES, CONFIDENCES, FIN, RST
 from dissectors.notes import MEANINGS, Layer, Note, Severity
 from dissectors.schemas import NO_TIME
-from dissectors.websocket.opcodes import close_code_name
+from dissectors.websocket.opcodes import PING, PONG, close_code_name
 
 SIDES = ("client", "server")
-TCP_ENDS = {1: "closed TCP (FIN)", 2: "reset TCP (RST)"}
+TCP_ENDS = {FIN: "closed TCP (FIN)", RST: "reset TCP (RST)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ def _tcp_end(case: Case) -> str:
 
 def _died(case: Case) -> str:
     close = case.close
-    verb = "closed TCP" if close["end"] == 1 else "reset TCP (RST)"
+    verb = "closed TCP" if close["end"] == FIN else "reset TCP (RST)"
     silence = f" after {duration(case.silence)} of silence" if case.silence >= 0 else ""
     return f"{SIDES[close['end_by']]} {verb} without a Close frame{silence} (browsers report 1006)"
 
@@ -265,7 +265,7 @@ def _evidence(case: Case) -> list[Evidence]:
 
 def _offence(case: Case) -> list[Evidence]:
     """What the cause is about: the frame that broke the protocol, the message that was too big, the Ping unanswered."""
-    pointer = POINTERS.get(int(case.close["cause"]))
+    pointer = POINTERS.get(CAUSES[case.close["cause"]])
     return pointer(case) if pointer else []
 
 
@@ -315,6 +315,7 @@ def _ping(case: Case) -> list[Evidence]:
     return [Evidence(f"a Ping that was not answered{case.elapsed(message['time'])}", packet, frame)]
 
 
-PING, PONG = 9, 10
-POINTERS: dict[int, Callable[[Case], list[Evidence]]] = {27: _broken, 26: _largest, 17: _ping, 18: _ping}
-"""By number of the cause."""
+POINTERS: dict[str, Callable[[Case], list[Evidence]]] = {
+    "protocol-error": _broken, "message-too-big": _largest, "keepalive-ping-timeout": _ping, "heartbeat-timeout": _ping,
+}  # fmt: skip
+"""By name of the cause."""

@@ -24,8 +24,8 @@ HEADER = 24
 
 @dataclass(slots=True)
 class Found:
-    """What a reader made of a piece of a file: columns of `RecordRows` with `time` and `link`, how far it came, and
-    why it cannot go on, if so."""
+    """What a reader made of a piece of a file: columns `at`, `captured`, `wire`, `time` and `link`, how far it came,
+    and why it cannot go on, if so."""
 
     rows: dict[str, Array]
     stopped: int
@@ -47,16 +47,18 @@ class PcapReader:
         self.dropped: int | None = None
         self.statistics: tuple[InterfaceStatistics, ...] = ()
         self.losses: list[Loss] = []
+        self._rows = RecordRows()
 
     def take(self, octets: memoryview, at: int, stop: int, packets: int) -> Found:
         """Records that are whole in `octets[at:stop]`."""
-        rows = RecordRows()
+        rows = self._rows
+        rows.clear()
         stopped = walk_pcap(octets, at, stop, self.big, self.record_header, rows)
         problem = ""
         if stopped < 0:
             stopped = -1 - stopped
             problem = "a record of impossible length"
-        found = columns(rows)
-        found["time"] = found["high"] * 1_000_000_000 + found["low"] * self.unit
-        found["link"] = np.full(len(found["at"]), self.link, np.int32)
+        found = columns(rows, "at", "captured", "wire")
+        found["time"] = rows.column("high") * 1_000_000_000 + rows.column("low") * self.unit
+        found["link"] = np.full(rows.count, self.link, np.int32)
         return Found(found, stopped, problem)

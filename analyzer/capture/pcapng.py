@@ -16,7 +16,7 @@ from analyzer.capture.pcap import Found
 from analyzer.capture.records import Comment, InterfaceStatistics, Loss
 from analyzer.capture.walk import BLOCK_LIMIT, RecordRows, columns, walk_pcapng
 from dissectors.schemas import NO_TIME
-from dissectors.tables import Array
+from dissectors.tables import Array, distinct
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
 INTERFACE, STATISTICS = 1, 5
@@ -26,6 +26,8 @@ COMMENT, NAME, RESOLUTION, OFFSET = 1, 2, 9, 14
 RECEIVED, INTERFACE_DROPS, ACCEPTED, SYSTEM_DROPS, DELIVERED = 4, 5, 6, 7, 8
 """Options of an interface statistics block (draft-ietf-opsawg-pcapng §4.6)."""
 NO_LINK = -1
+TAKEN = ("at", "captured", "wire", "time", "link")
+"""The columns of a `Found`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +41,31 @@ class Interface:
     """Seconds to add (if_tsoffset)."""
 
 
+LATEST = np.uint64(2**63 - 1)
+
+
 def nanoseconds(ticks: Array, resolution: int, offset: int) -> Array:
-    """Ticks (unsigned, 64 bit) as ns since 1970, exact where a tick is a whole number of ns or more."""
+    """Ticks (unsigned, 64 bit) as ns since 1970, exact where a tick is a whole number of ns or more; `NO_TIME` where
+    64 bits cannot hold it (the year 2262)."""
     exponent = resolution & 127
+    seconds = fraction = np.zeros_like(ticks)
     if resolution & 128:
-        if exponent > 63:
-            whole = np.zeros_like(ticks)
-            return whole.view(np.int64) + offset * 1_000_000_000
-        seconds = ticks >> np.uint64(exponent)
-        fraction = ticks & np.uint64((1 << exponent) - 1)
-        lost = max(exponent - 34, 0)  # 2^34 times 10^9 stays within 64 bits
-        part = ((fraction >> np.uint64(lost)) * np.uint64(1_000_000_000)) >> np.uint64(exponent - lost)
-        whole = seconds * np.uint64(1_000_000_000) + part
+        if exponent <= 63:
+            seconds = ticks >> np.uint64(exponent)
+            rest = ticks & np.uint64((1 << exponent) - 1)
+            lost = max(exponent - 34, 0)  # 2^34 times 10^9 stays within 64 bits
+            fraction = ((rest >> np.uint64(lost)) * np.uint64(1_000_000_000)) >> np.uint64(exponent - lost)
+        unit = 1_000_000_000
     elif exponent <= 9:
-        whole = ticks * np.uint64(10 ** (9 - exponent))
+        seconds, unit = ticks, 10 ** (9 - exponent)
     else:
-        whole = ticks // np.uint64(10 ** min(exponent - 9, 19))
-    return whole.view(np.int64) + offset * 1_000_000_000
+        seconds, unit = ticks // np.uint64(10 ** min(exponent - 9, 19)), 1
+    far = seconds > (LATEST - fraction) // np.uint64(unit)
+    whole = (seconds * np.uint64(unit) + fraction).view(np.int64)
+    added = offset * 1_000_000_000
+    if added > 0:
+        far |= whole > np.iinfo(np.int64).max - added
+    return np.where(far, NO_TIME, whole + added)
 
 
 class PcapngReader:
@@ -75,13 +85,15 @@ class PcapngReader:
         self._told: dict[tuple[int, int], tuple[int, int]] = {}
         """Packets dropped and when that was told, by section and interface."""
         self._sections = 0
+        self._rows = RecordRows()
 
     def take(self, octets: memoryview, at: int, stop: int, packets: int) -> Found:
         """Records that are whole in `octets[at:stop]`; `packets` were read before."""
         parts: list[dict[str, Array]] = []
         problem = ""
         while not problem:
-            rows = RecordRows()
+            rows = self._rows
+            rows.clear()
             stopped = walk_pcapng(octets, at, stop, self.order == "big", rows)
             if rows.count:
                 parts.append(self._columns(rows, octets, packets))
@@ -100,9 +112,10 @@ class PcapngReader:
                 break
             self._block(bytes(octets[at : at + length]))
             at += length
-        names = (*RecordRows.NAMES, "time", "link")
+        if len(parts) == 1:
+            return Found(parts[0], at, problem)
         empty = np.empty(0, np.int64)
-        found = {name: np.concatenate([part[name] for part in parts]) if parts else empty for name in names}
+        found = {name: np.concatenate([part[name] for part in parts]) if parts else empty for name in TAKEN}
         return Found(found, at, problem)
 
     def _block_length(self, octets: memoryview, at: int) -> tuple[int, str]:
@@ -201,16 +214,16 @@ class PcapngReader:
         ]
 
     def _columns(self, rows: RecordRows, octets: memoryview, packets: int) -> dict[str, Array]:
-        found = columns(rows)
-        for row in np.flatnonzero(found["options"]).tolist():
-            options = bytes(octets[found["options"][row] : found["end"][row]])
-            self._keep_comments(options, 0, packets + row)
-        number = found["interface"]
-        untimed = found["high"] < 0
-        ticks = (found["high"].astype(np.uint64) << np.uint64(32)) | found["low"].astype(np.uint64)
+        found = columns(rows, "at", "captured", "wire")
+        options, end = rows.column("options"), rows.column("end")
+        for row in np.flatnonzero(options).tolist():
+            self._keep_comments(bytes(octets[options[row] : end[row]]), 0, packets + row)
+        number, high = rows.column("interface"), rows.column("high")
+        untimed = high < 0
+        ticks = (high.view(np.uint64) << np.uint64(32)) | rows.column("low").view(np.uint64)
         time = np.full(len(number), NO_TIME, np.int64)
         link = np.full(len(number), NO_LINK, np.int32)
-        for index in np.unique(number).tolist():
+        for index in distinct(number):
             if index < len(self.interfaces):
                 interface = self.interfaces[index]
                 mine = number == index

@@ -183,16 +183,32 @@ def _up_to_damage(inflater: Any, data: bytes) -> Iterator[bytes]:
             yield piece
 
 
+ZSTD_STEP = 1 << 10
+"""Octets of input expanded at once. A call that meets damage gives nothing, so that much before it is lost; and runs
+of one octet expand 32,000 times (RFC 8878 §3.1.1.2.2), so a call gives 32 MiB at most."""
+
+
 def zstd_pieces(source: IO[bytes]) -> Iterator[bytes]:
-    """An expanded zstd input, several frames included."""
+    """An expanded zstd input, several frames included; what stands before the damage of a damaged one."""
     import zstandard
 
+    context = zstandard.ZstdDecompressor()
+    frame = context.decompressobj()
+    begun = False
     try:
-        with zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True, closefd=False) as reader:
-            while piece := reader.read(STEP):
-                yield piece
+        while data := source.read(ZSTD_STEP):
+            while data:
+                if frame.eof:
+                    frame = context.decompressobj()
+                begun = True
+                piece = frame.decompress(data)
+                data = frame.unused_data if frame.eof else b""
+                if piece:
+                    yield piece
     except zstandard.ZstdError as error:
         raise ValueError(str(error)) from None
+    if begun and not frame.eof:
+        raise EOFError("the zstd data ends early")
 
 
 COMPRESSIONS: tuple[tuple[bytes, str, Callable[[IO[bytes]], Iterator[bytes]]], ...] = (

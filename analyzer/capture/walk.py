@@ -6,8 +6,6 @@ Both walks stop at the first record that is not whole in `octets`, and return th
 
 from __future__ import annotations
 
-import numpy as np
-
 from dissectors.columns import Growing
 from dissectors.tables import Array
 
@@ -52,14 +50,14 @@ def record(rows: RecordRows, at: int, captured: int, wire: int, interface: int, 
     row = rows.count
     if row == rows.room:
         rows.grow()
-    rows.cells[row, 0] = at
-    rows.cells[row, 1] = captured
-    rows.cells[row, 2] = wire
-    rows.cells[row, 3] = interface
-    rows.cells[row, 4] = high
-    rows.cells[row, 5] = low
-    rows.cells[row, 6] = options
-    rows.cells[row, 7] = end
+    rows.cells[0, row] = at
+    rows.cells[1, row] = captured
+    rows.cells[2, row] = wire
+    rows.cells[3, row] = interface
+    rows.cells[4, row] = high
+    rows.cells[5, row] = low
+    rows.cells[6, row] = options
+    rows.cells[7, row] = end
     rows.count = row + 1
 
 
@@ -112,6 +110,6 @@ def walk_pcapng(octets: memoryview, at: int, stop: int, big: int, rows: RecordRo
     return at
 
 
-def columns(rows: RecordRows) -> dict[str, Array]:
-    """All columns of the rows so far."""
-    return {name: np.ascontiguousarray(rows.column(name)) for name in rows.NAMES}
+def columns(rows: RecordRows, *names: str) -> dict[str, Array]:
+    """Columns of the rows so far, as arrays of their own."""
+    return {name: rows.column(name).copy() for name in names}

@@ -97,11 +97,10 @@ def _junit(found: list[Finding], view: View, page: Page, files: list[str]) -> No
     """A suite a connection, a case a kind of observation; must and should are failures, what is odd is told."""
     connections = View(view.snapshot, "connections").values("connection", np.arange(len(view.snapshot["connections"])))
     suites = Xml.Element("testsuites", name="framescope check")
-    for connection in [*connections, *({finding.connection for finding in found} - set(connections))]:
-        mine = [finding for finding in found if finding.connection == connection]
-        groups: dict[Note, list[Finding]] = {}
-        for finding in mine:
-            groups.setdefault(finding.note, []).append(finding)
+    told: dict[str, dict[Note, list[Finding]]] = {connection: {} for connection in connections}
+    for finding in found:
+        told.setdefault(finding.connection, {}).setdefault(finding.note, []).append(finding)
+    for connection, groups in told.items():
         bad = [note for note in groups if MEANINGS[note].severity >= Severity.SHOULD]
         suite = Xml.SubElement(
             suites, "testsuite", name=connection or "capture", tests=str(max(len(groups), 1)), failures=str(len(bad)),

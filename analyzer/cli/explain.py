@@ -11,9 +11,9 @@ from analyzer.cli.page import Page
 from analyzer.cli.summary import _crossed, compression
 from analyzer.times import clock, count, size
 from analyzer.views import View
-from dissectors.http.upgrade import accept_of
+from dissectors.http.upgrade import WRONG, accept_of
 from dissectors.notes import MEANINGS, Note
-from dissectors.schemas import NO_TIME
+from dissectors.schemas import ACCEPTED, NO_TIME
 
 FRAMES_TOLD = 200
 """Lines of traffic told in full; a longer story leaves out its middle."""
@@ -132,11 +132,11 @@ def _opening(view: View, record: dict[str, int], shake: dict[str, int], told: Te
     told.item(f"packet {shake['last_packet'] + 1}: response {shake['status']}{after}")
     if shake["refusal"]:
         told.item(f"refused: {manner.text(text(shake['refusal']))}")
-    if shake["result"] != 1:
+    if shake["result"] != ACCEPTED:
         return
     key, accept = manner.text(text(shake["key"])), manner.text(text(shake["accept"]))
     verdict = ("cannot be judged", "is right", "is WRONG", "is MISSING")[shake["accept_verdict"]]
-    expected = f", expected {accept_of(text(shake['key']))}" if shake["accept_verdict"] == 2 else ""
+    expected = f", expected {accept_of(text(shake['key']))}" if shake["accept_verdict"] == WRONG else ""
     told.item(f"key {key or '-'}: accept value {accept or '-'} {verdict}{expected}")
     told.item(f"subprotocol: {manner.text(text(shake['subprotocol'])) or 'none'}")
     agreed = f"extensions: {manner.text(text(shake['extensions']))}, that is " if shake["extensions"] else ""

@@ -3,38 +3,94 @@
 from __future__ import annotations
 
 OVERVIEW = """\
-Reads captures of network traffic and shows, for every WebSocket connection in them, how it was opened, each frame
-that crossed it, and why it closed."""
+Reads captures of network traffic and shows, for every WebSocket connection in
+them, how it was opened, each frame that crossed it, and why it closed."""
 
 EXAMPLES = """\
 examples:
-  framescope capture.pcapng                           look through it; piped, or as framescope summary, it prints
-  framescope explain --connection c24 capture.pcapng  one connection in full; --md writes it for a ticket
-  framescope frames --filter 'opcode == close' capture.pcapng
-  framescope messages --filter 'payload ~ /error/i' --payload text capture.pcapng
-  framescope frames --json capture.pcapng | jq .payload_length
-  framescope notes --fail-on must capture.pcapng      for CI: exit status 1 where a MUST is broken
-  framescope summary sample:tour                      a bundled capture; framescope samples lists them
-  tcpdump -U -w - port 80 | framescope -              from a pipe
-  framescope live -i lo --json tcp port 8080          frames, messages and verdicts as they happen
-  ssh host tcpdump -U -w - | framescope live --json - from afar; kubectl exec POD -- tcpdump ... the same
-  framescope monday.pcap tuesday.pcap.gz              several files are one capture
+  framescope capture.pcapng                       look through it; piped, it
+                                                  prints the summary
+  framescope summary sample:tour                  print it; a bundled capture
+  framescope explain --connection c24 FILE        one connection in full;
+                                                  --md for a ticket
+  framescope frames --filter 'opcode == close' FILE
+  framescope messages --filter 'payload ~ /error/i' FILE
+  framescope frames --json FILE | jq .payload_length
+  framescope notes --fail-on must FILE            for CI: exit status 1 where
+                                                  a MUST is broken
+  framescope monday.pcap tuesday.pcap.gz          several files are one capture
+  tcpdump -U -w - port 80 | framescope -          from a pipe
+  framescope live -i lo --json tcp port 8080      frames, messages and verdicts
+                                                  as they happen
+  ssh host tcpdump -U -w - | framescope live --json -
+                                                  from afar; kubectl exec POD --
+                                                  tcpdump ... the same
+"""
 
+WORDS = """
 words:
-  A frame is a WebSocket frame (RFC 6455 section 5.2). What Wireshark numbers as frame.number is a packet here, and has
-  the same number; its tcp.stream is a stream. A connection has a stable name (c24): it is the same under any
+  A frame is a WebSocket frame (RFC 6455 section 5.2). What Wireshark numbers
+  as frame.number is a packet here, and has the same number; its tcp.stream is
+  a stream. A connection has a stable name (c24): it is the same under any
   filter.
+"""
 
-filters (framescope filters lists all fields):                    the same in tshark -Y:
-  opcode == close and close_code != 1000                            websocket.opcode == 8
-  host == 10.0.0.0/24 and length > 64KiB                            ip.addr == 10.0.0.0/24
-  sender == server and not fin                                      (has no word for it)
-  payload ~ /token=\\w+/                                             websocket.payload matches "token="
-  verdict == fin-without-close or idle >= 60s                       (has no word for it)
+FILTERS = """
+filters (framescope filters lists all fields):  the same in tshark -Y:
+  opcode == close and fin                         websocket.opcode == 8 &&
+                                                  websocket.fin
+  host == 10.0.0.0/24 and port == 8080            ip.addr == 10.0.0.0/24 &&
+                                                  tcp.port == 8080
+  length > 64KiB                                  websocket.payload_length >
+                                                  65536
+  payload ~ /token=\\w+/                           websocket.payload matches
+                                                  "token="
+  sender == server and not fin                    (has no word for sender)
+  verdict == fin-without-close or idle >= 60s     (has no word for it)
+"""
 
+STATUSES = """
 exit statuses:
-  0 all well   1 --fail-on found something   2 usage: an option or filter is wrong   3 a capture cannot be opened
-  4 what was readable is shown, but the capture is damaged   5 the output cannot be written   130 interrupted"""
+  0 all well                     3 a capture cannot be opened
+  1 --fail-on found something    4 the capture is damaged; what was readable is
+  2 an option or filter is         shown
+    wrong                        5 the output cannot be written
+                               130 interrupted"""
+
+ALL_COLUMNS = """
+  A narrow terminal is shown fewer columns; a file or pipe gets them all.
+"""
+EXAMPLES_OF: dict[str, tuple[str, ...]] = {
+    "tui": ("tui capture.pcapng", "tui --ascii sample:tour"),
+    "summary": ("summary capture.pcapng", "summary --filter 'verdict != clean' sample:policy"),
+    "explain": ("explain --connection c24 capture.pcapng", "explain --md --connection c9336 sample:tour"),
+    "connections": ("connections --filter 'idle > 60s' capture.pcapng", "connections --json sample:tour | jq .cause"),
+    "exchanges": ("exchanges --filter 'status >= 400' sample:refused", "exchanges --host 10.0.0.0/24 capture.pcapng"),
+    "handshakes": ("handshakes --filter 'result == refused' sample:refused",),
+    "frames": ("frames --filter 'opcode == close' --payload hex sample:tour", "frames --json sample:tour"),
+    "messages": ("messages --filter 'payload ~ /hello/i' sample:tour", "messages --connection c4084 sample:tour"),
+    "notes": ("notes --filter 'severity == must' sample:policy", "notes --fail-on must capture.pcapng"),
+    "check": ("check --role client sample:policy", "check --format junit -o report.xml capture.pcapng"),
+    "encrypted": ("encrypted sample:tls-endings",),
+    "incidents": ("incidents sample:restart",),
+    "live": (
+        "live -i lo tcp port 8080", "live -i any --json --until 'opcode == close'",
+        "live --follow growing.pcapng", "live -w kept.pcapng --for 10min",
+    ),
+    "recover": ("recover", "recover NAME -w kept.pcapng"),
+    "samples": ("samples", "summary sample:tour"),
+    "filters": ("filters",),
+    "schema": ("schema frames",),
+}  # fmt: skip
+
+
+def epilog(verb: str) -> str:
+    """What stands under a verb's options."""
+    lines = ["examples:", *(f"  framescope {words}" for words in EXAMPLES_OF[verb]), ""]
+    columns = ALL_COLUMNS if verb in TABLES else ""
+    about = WORDS + columns + FILTERS + STATUSES if verb in (*TABLES, "summary", "explain", "check") else ""
+    return "\n".join(lines) + about
+
 
 VERBS: dict[str, str] = {
     "tui": "look through a capture on a terminal: connections, frame timelines, octets",

@@ -19,6 +19,8 @@ from dissectors.notes import MEANINGS, Note
 
 STEP = 4096
 """Rows turned into text at a time."""
+ROOM = 36
+"""Columns on a terminal that the last cell gets, where it needs them and there is something to leave out for it."""
 WAYS = {0: "C → S", 1: "C ← S", -1: "-"}
 """By sender; -1: none."""
 
@@ -204,21 +206,47 @@ LISTINGS: dict[str, tuple[tuple[str, Cells], ...]] = {
     ),
 }  # fmt: skip
 """The columns of each table's lines; the last one takes what is left of the line."""
+SPARE: dict[str, tuple[str, ...]] = {
+    "connections": ("received", "sent", "lasted", "client", "server", "opened"),
+    "exchanges": ("client", "content", "server", "took"),
+    "handshakes": ("extensions", "version", "subprotocol", "time", "status"),
+    "frames": ("bits", "packet"),
+    "messages": ("length", "packet", "state"),
+    "notes": ("octets", "time", "way"),
+    "encrypted": ("offers", "received", "sent", "confidence", "client", "cause", "opened"),
+    "incidents": ("to", "cause", "kind"),
+}
+"""What a terminal too narrow for a line does without, the first one first: a verdict or a payload that stands outside
+the window helps nobody. Files and pipes get every column."""
 
 
 def write(view: View, places: npt.NDArray[np.int64], page: Page, manner: Manner) -> None:
     """Write rows. Columns are as wide as the first rows need, and wrap nothing; only a terminal cuts lines off."""
-    columns = LISTINGS[view.name]
-    titles = [title for title, _ in columns]
+    columns = [(title, made) for title, made in LISTINGS[view.name] if made is not _preview or manner.payload]
     widths: list[int] = []
     for start in range(0, len(places), STEP):
         part = places[start : start + STEP]
         cells = [made(view, part, manner) for _, made in columns]
         if not widths:
-            widths = [max(len(title), *map(len, column)) for title, column in zip(titles, cells, strict=True)]
-            page.line(page.style(_row(titles, widths, page), "bold"))
+            widths = [max(len(title), *map(len, cell)) for (title, _), cell in zip(columns, cells, strict=True)]
+            kept = _fitting(view.name, [title for title, _ in columns], widths, page)
+            columns, widths = [columns[index] for index in kept], [widths[index] for index in kept]
+            cells = [cells[index] for index in kept]
+            page.line(page.style(_row([title for title, _ in columns], widths, page), "bold"))
         for row in zip(*cells, strict=True):
             page.line(_row(row, widths, page))
+
+
+def _fitting(table: str, titles: Sequence[str], widths: Sequence[int], page: Page) -> list[int]:
+    """The columns that are shown."""
+    kept = list(range(len(titles)))
+    if page.stream.isatty():
+        needed = sum(width + 2 for width in widths[:-1]) + min(widths[-1], ROOM)
+        for title in SPARE[table]:
+            if needed > page.width and title in titles[:-1]:
+                kept.remove(titles.index(title))
+                needed -= widths[titles.index(title)] + 2
+    return kept
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], page: Page) -> str:

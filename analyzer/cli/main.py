@@ -6,29 +6,59 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from textwrap import fill
+from typing import NoReturn
 
 from analyzer.cli import screen
-from analyzer.cli.help import EXAMPLES, OVERVIEW, TABLES, VERBS
+from analyzer.cli.help import EXAMPLES, FILTERS, OVERVIEW, STATUSES, TABLES, VERBS, WORDS, epilog
 from analyzer.errors import ExitStatus, FramescopeError
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
+COMMAND = "framescope"
 ON_CAPTURES = ("summary", "explain", "check", *TABLES)
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line and what to do in the next, not how everything is used."""
+
+    def error(self, message: str) -> NoReturn:
+        from analyzer.errors import UsageError
+
+        raise UsageError(message, f"{self.prog} --help tells the options")
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """As its parent; a verb names the option that it does not know, and the nearest one."""
+        found, rest = super().parse_known_args(args, namespace)
+        for word in rest if self.prog != COMMAND else ():
+            if word.startswith("-"):
+                raise _unknown(word, self)
+        return found, rest
+
+
+def _unknown(word: str, parser: argparse.ArgumentParser) -> FramescopeError:
+    from difflib import get_close_matches
+
+    from analyzer.errors import UsageError
+
+    near = get_close_matches(word.split("=")[0], parser._option_string_actions, 1)
+    told = f"did you mean {near[0]}?" if near else f"{parser.prog} --help tells the options"
+    return UsageError(f"unrecognized option {word}", told)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    top = argparse.ArgumentParser(
-        "framescope", usage="framescope [VERB] [OPTION...] FILE...", description=OVERVIEW, epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    top = Parser(
+        COMMAND, usage="framescope [VERB] [OPTION...] FILE...", description=OVERVIEW,
+        epilog=EXAMPLES + WORDS + FILTERS + STATUSES,        formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     top.add_argument("--version", action="store_true", help="version, and whether the walks are compiled")
     verbs = top.add_subparsers(
-        dest="verb", metavar="VERB", title="verbs (where none is given: tui on a terminal, else summary)"
+        dest="verb", metavar="VERB", prog=COMMAND, title="verbs (where none is given: tui on a terminal, else summary)"
     )
     for verb, text in VERBS.items():
         sub = verbs.add_parser(
-            verb, help=text, description=text[0].upper() + text[1:] + ".", epilog=EXAMPLES,
+            verb, help=text, description=fill(text[0].upper() + text[1:] + ".", 79), epilog=epilog(verb),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
         if verb in ON_CAPTURES:
@@ -107,10 +137,25 @@ def _live_options(sub: argparse.ArgumentParser) -> None:
 
 
 def _natural(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("0 or more")
-    return number
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or more")
+    return int(text)
+
+
+def _meant(word: str) -> None:
+    """A word that is no file and nearly a verb is a verb mistyped.
+
+    Raises: UsageError where it is.
+    """
+    from difflib import get_close_matches
+
+    from analyzer.errors import UsageError
+
+    near = get_close_matches(word, VERBS, 1, 0.75)
+    if near and not os.path.exists(word):
+        raise UsageError(
+            f"{word!r} is no verb, and no file of that name is here", f"did you mean framescope {near[0]}?"
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -122,12 +167,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitStatus.OK
     if not words or words[0] not in (*VERBS, "-h", "--help", "--version"):
         words.insert(0, "tui" if screen.wanted(words) else "summary")
+        mistyped = words[1:2]
+    else:
+        mistyped = []
     try:
+        for word in mistyped:
+            _meant(word)
         options = top.parse_args(words)
-    except SystemExit as exit_:  # argparse has said why
-        return int(exit_.code or 0)
-    try:
         return _run(options)
+    except SystemExit as exit_:  # argparse has printed the help
+        return int(exit_.code or 0)
     except FramescopeError as error:
         from analyzer.cli.diagnostics import report
 

@@ -20,8 +20,9 @@ from analyzer.escape import printable
 from analyzer.schemas import STATES, VERDICTS
 from analyzer.times import clock, count, size
 from analyzer.views import View
+from dissectors.http.upgrade import RIGHT
 from dissectors.notes import MEANINGS, Note, Severity, code_name
-from dissectors.schemas import NO_TIME
+from dissectors.schemas import ACCEPTED, NO_TIME
 
 SIGNS = {"connecting": "○", "open": "○", "closed": "✓", "died": "✗", "refused": "✗", "other-protocol": "·"}
 COLOURS = {"closed": "good", "died": "bad", "refused": "bad"}
@@ -142,7 +143,7 @@ def _story(view: View, row: int, record: dict[str, int], shake: dict[str, int],
     if record["tunnel"]:
         yield "inside", view.text(record["tunnel"])
     yield "opened", _opened(view, record, shake, manner)
-    if shake["result"] == 1:
+    if shake["result"] == ACCEPTED:
         yield "crossed", _crossed(record)
     telling = tell(view.snapshot, row)
     yield "verdict", manner.text(telling.sentence)
@@ -163,12 +164,12 @@ def _opened(view: View, record: dict[str, int], shake: dict[str, int], manner: M
             shake["last_time"] - shake["first_time"] if NO_TIME not in (shake["last_time"], shake["first_time"]) else 0
         )
         parts[0] += f", {shake['status']} after {duration(took)}"
-    if shake["result"] == 1:
+    if shake["result"] == ACCEPTED:
         parts.append(
             f"subprotocol {manner.text(text(shake['subprotocol']))}" if shake["subprotocol"] else "no subprotocol"
         )
         parts.append(compression(shake))
-        if shake["accept_verdict"] != 1:
+        if shake["accept_verdict"] != RIGHT:
             parts.append(f"accept value {('unknown', 'right', 'WRONG', 'MISSING')[shake['accept_verdict']]}")
     if shake["origin"]:
         parts.append(f"origin {manner.text(text(shake['origin']))}")

@@ -20,11 +20,15 @@ from analyzer.cli.diagnostics import progress_bar, warn
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page, standard_output
 from analyzer.errors import ExitStatus, FramescopeError, OutputError
-from analyzer.times import zone_of
+from analyzer.times import count, zone_of
 from analyzer.views import View
-from dissectors.notes import Severity
+from dissectors.notes import OMISSIONS, Severity
 
 TABLE_OF = {"summary": "connections", "explain": "connections", "check": "notes"}
+ONE_OF = {
+    "connections": "connection", "exchanges": "HTTP exchange", "handshakes": "handshake", "frames": "frame",
+    "messages": "message", "notes": "note", "encrypted": "encrypted connection", "incidents": "incident",
+}  # fmt: skip
 PREVIEW = 80
 
 
@@ -42,9 +46,23 @@ def run(options: argparse.Namespace) -> int:
         places = choose(view, options, zone)
         with _output(options.output) as stream:
             _write(options, snapshot, view, places, stream, zone)
+        if not len(places) and not options.quiet:
+            _tell_nothing(options, snapshot, view)
         return _status(options, snapshot, view, places)
     finally:
         source.close()
+
+
+def _tell_nothing(options: argparse.Namespace, snapshot: Snapshot, view: View) -> None:
+    """An empty answer says whether the options or the capture made it so."""
+    if options.verb in ("summary", "explain", "check"):
+        return
+    if len(view):
+        warn(f"none of {count(len(view), ONE_OF[view.name])} is what the options choose")
+    elif len(snapshot["connections"]) or view.name in ("exchanges", "encrypted", "incidents"):
+        warn(f"the capture holds no {ONE_OF[view.name]}")
+    else:
+        warn("no WebSocket connection found: framescope summary FILE says what the capture holds")
 
 
 def choose(view: View, options: argparse.Namespace, zone: tzinfo) -> npt.NDArray[np.int64]:
@@ -72,7 +90,9 @@ def choose(view: View, options: argparse.Namespace, zone: tzinfo) -> npt.NDArray
     if options.filter is not None:
         mask &= view.select(options.filter, zone)
     if getattr(options, "role", None):
-        mask &= view.select(f"sender == {options.role}", zone)
+        # what was left undone is noted at what should have been answered, which the other side sent
+        omitted = np.isin(view.column("code"), [int(note) for note in OMISSIONS])
+        mask &= view.select(f"sender == {options.role}", zone) ^ (omitted & view.select("sender", zone))
     places = np.flatnonzero(mask)
     return places[: options.limit] if options.limit and options.verb != "summary" else places
 
@@ -99,6 +119,10 @@ def _output(path: str | None) -> Iterator[TextIO]:
             yield stream
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
+    except ValueError as error:
+        if "\0" not in path:
+            raise
+        raise OutputError(f"{path} cannot be written: {error}") from None
 
 
 def _write(options: argparse.Namespace, snapshot: Snapshot, view: View, places: npt.NDArray[np.int64], stream: TextIO,
@@ -155,7 +179,8 @@ def _status(options: argparse.Namespace, snapshot: Snapshot, view: View, places:
             warn(problem)
         for link, number in traffic.links.items():
             warn(
-                f"{number} packets of link type {link} have no decoder here: capture on another interface, such as any"
+                f"{count(number, 'packet')} of link type {link} not read, for want of a decoder:"
+                " capture on another interface, such as any"
             )
     if options.fail_on and _worst(snapshot, view, places) >= Severity[options.fail_on.upper()]:
         return ExitStatus.FOUND

@@ -19,7 +19,7 @@ from analyzer.packets.link import ARP, LINKS, NOT_IP, UNDECIDED, WRAPPERS, Octet
 from analyzer.packets.link import IPV4 as ETHER_IPV4
 from analyzer.packets.link import IPV6 as ETHER_IPV6
 from analyzer.packets.unwrapping import Unwrapping
-from dissectors.tables import Array
+from dissectors.tables import Array, distinct
 
 TCP_KIND, UDP, ICMP, ARP_KIND, OTHER_IP, FRAGMENT, NOT_IP_KIND, MALFORMED, LINK_TYPE, QUIC = range(10)
 """Codes of `schemas.KINDS`."""
@@ -40,6 +40,7 @@ class _Rows:
     """The columns under construction."""
 
     def __init__(self, count: int) -> None:
+        self.count = count
         self.kind = np.full(count, NOT_IP_KIND, np.uint8)
         self.source = np.zeros(count, np.int64)
         self.destination = np.zeros(count, np.int64)
@@ -51,6 +52,15 @@ class _Rows:
         self.payload_length = np.zeros(count, np.uint32)
         self.segment_length = np.zeros(count, np.uint32)
 
+    def put(self, mine: Array, **columns: Array) -> None:
+        """Fill columns at the rows `mine`, ascending. Where they are all rows, nothing needs to be moved."""
+        for name, values in columns.items():
+            column = getattr(self, name)
+            if len(mine) == self.count:
+                setattr(self, name, values.astype(column.dtype))
+            else:
+                column[mine] = values
+
 
 def decode(records: Records, book: AddressBook, unwrapping: Unwrapping | None = None) -> Decoded:
     """Header columns of a chunk of records. `unwrapping` carries fragments from chunk to chunk, and what of this chunk
@@ -59,7 +69,7 @@ def decode(records: Records, book: AddressBook, unwrapping: Unwrapping | None = 
     rows = _Rows(count)
     octets = Octets(records.octets)
     alone: list[tuple[Array, Array, int]] = []
-    links = np.unique(records.link).tolist() if count else []
+    links = distinct(records.link)
     for link in links:
         mine = np.arange(count) if len(links) == 1 else np.flatnonzero(records.link == link)
         if link not in LINKS:
@@ -132,17 +142,18 @@ def _ipv4(rows: _Rows, octets: Octets, book: AddressBook, mine: Array, at: Array
     bad = (header["version_ihl"] >> 4 != 4) | (size < 20) | (total < size)
     fragment = (header["fragment"] & 0x3FFF) != 0
     protocol = header["protocol"]
-    kind = np.select(
-        [bad, fragment, protocol == 6, protocol == 17, protocol == 1],
-        [MALFORMED, FRAGMENT, TCP_KIND, UDP, ICMP], OTHER_IP,
+    tcp = ~bad & ~fragment & (protocol == 6)
+    whole = bool(tcp.all())
+    kind = np.zeros(len(mine), np.uint8) if whole else np.select(
+        [bad, fragment, tcp, protocol == 17, protocol == 1], [MALFORMED, FRAGMENT, TCP_KIND, UDP, ICMP], OTHER_IP
     )  # fmt: skip
-    rows.kind[mine] = kind
+    rows.put(mine, kind=kind)
     transport, stop = network + size, network + total
-    _quic(rows, octets, mine, kind, transport, end)
     left = mine[:0], mine[:0]
-    if (kind == TCP_KIND).all():
+    if whole:
         source, destination = header["source"].astype(np.int64), header["destination"].astype(np.int64)
     else:
+        _quic(rows, octets, mine, kind, transport, end)
         pick = kind == TCP_KIND
         alone = (kind == FRAGMENT) | _wrapped(octets, kind, protocol, transport, end)
         left = mine[alone], network[alone] - at[alone]
@@ -258,12 +269,8 @@ def _tcp(rows: _Rows, octets: Octets, mine: Array, at: Array, transport: Array, 
         header, source, destination = header[good], source[good], destination[good]
     length = stop - data
     captured = np.clip(np.minimum(stop, end) - data, 0, None)
-    rows.source[mine] = source << 16 | header["source_port"]
-    rows.destination[mine] = destination << 16 | header["destination_port"]
-    rows.seq[mine] = header["seq"]
-    rows.ack[mine] = header["ack"]
-    rows.flags[mine] = header["flags"]
-    rows.window[mine] = header["window"]
-    rows.payload_at[mine] = np.minimum(data, end) - at
-    rows.payload_length[mine] = captured
-    rows.segment_length[mine] = length
+    rows.put(
+        mine, source=source << 16 | header["source_port"], destination=destination << 16 | header["destination_port"],
+        seq=header["seq"], ack=header["ack"], flags=header["flags"], window=header["window"],
+        payload_at=np.minimum(data, end) - at, payload_length=captured, segment_length=length,
+    )  # fmt: skip

@@ -42,8 +42,9 @@ class Octets:
     def window(self, at: Array, end: Array, dtype: np.dtype[np.void]) -> Array:
         """Headers of a structured dtype at positions, all of which lie inside their records."""
         size = dtype.itemsize
-        windows = np.lib.stride_tricks.sliding_window_view(self.array, size)
-        return windows[at].view(dtype).reshape(-1)
+        # overlapping items of one octet's stride: gathered as a whole, three times as fast as octet by octet
+        whole: Array = np.ndarray((max(len(self.array) - size + 1, 0),), f"V{size}", self.array, strides=(1,))
+        return whole[at].view(dtype)
 
 
 def ethernet(octets: Octets, at: Array, end: Array) -> tuple[Array, Array]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, tzinfo
 from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -191,11 +192,26 @@ class _Compiler:
         return found[inverse.reshape(-1)] if len(numbers) else np.zeros(len(column), np.bool_)
 
     def _pattern(self, match: Match) -> re.Pattern[str]:
+        pattern: re.Pattern[str] = self._compiled(match, match.pattern)
+        return pattern
+
+    def _compiled(self, match: Match, pattern: str | bytes) -> re.Pattern[Any]:
+        """A regular expression, for texts or for octets."""
         try:
-            return re.compile(match.pattern, re.IGNORECASE if match.ignore_case else 0)
+            return re.compile(pattern, re.IGNORECASE if match.ignore_case else 0)
         except re.error as error:
-            at = match.at + 1 + (error.pos or 0)
+            # for octets the place is one in UTF-8, which may lie further behind
+            at = match.at + 1 + min(error.pos or 0, len(match.pattern))
             raise FilterError(f"the regular expression is wrong: {error.msg}", self.text, at) from None
+        except (OverflowError, RecursionError) as error:
+            raise FilterError(f"the regular expression is too much: {error}", self.text, match.at + 1) from None
+
+    def _octets(self, text: str, at: int) -> bytes:
+        """Text as UTF-8; an octet of the command line that was none is itself."""
+        try:
+            return text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise FilterError("no octets stand for this", self.text, at + error.start) from None
 
     def _payload(self, field: Field, test: Test | Match, possible: Mask) -> Mask:
         holds = self._payload_test(field, test)
@@ -207,12 +223,11 @@ class _Compiler:
     def _payload_test(self, field: Field, test: Test | Match) -> Callable[[bytes], bool]:
         if isinstance(test, Match):
             self._pattern(test)
-            flags = re.IGNORECASE if test.ignore_case else 0
-            pattern = re.compile(test.pattern.encode(), flags)
+            pattern = self._compiled(test, self._octets(test.pattern, test.at + 1))
             return lambda octets: pattern.search(octets) is not None
         if not test.operator:
             return bool
-        wanted = test.values[0].text.encode()
+        wanted = self._octets(test.values[0].text, test.values[0].at)
         tests: dict[str, Callable[[bytes], bool]] = {
             "==": lambda octets: octets == wanted,
             "!=": lambda octets: octets != wanted,

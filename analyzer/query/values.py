@@ -16,8 +16,9 @@ DURATIONS = {
     "h": 3600 * 10**9, "d": 86400 * 10**9,
 }  # fmt: skip
 """ns by unit; a bare number is seconds."""
-_QUANTITY = re.compile(r"(-?\d+(?:\.\d+)?)([A-Za-zµ]*)")
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(\.\d+)?)?")
+_QUANTITY = re.compile(r"(-?\d{1,40}(?:\.\d{1,40})?)([A-Za-zµ]*)")
+"""As many digits as any column needs, several times over: Python refuses to read thousands."""
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,40})?)?")
 
 
 def quantity(text: str, units: dict[str, int]) -> int | None:
@@ -50,7 +51,7 @@ def moment(text: str, first: int, zone: tzinfo) -> int | None:
         whole = datetime.combine(day, time(hours, minutes, seconds), zone)
         return int(whole.timestamp()) * 10**9 + int(Fraction(match[4] or "0") * 10**9)
     body, dot, rest = text.partition(".")
-    digits = re.match(r"\d+", rest)
+    digits = re.match(r"\d{1,40}", rest)
     fraction = digits[0] if dot and digits else ""
     try:
         parsed = datetime.fromisoformat(body + rest[len(fraction) :])

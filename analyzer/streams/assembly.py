@@ -61,6 +61,7 @@ class Assembly:
         self.flows = flow_walk.Flows(secrets.randbelow(1024) * 2 + 2049, secrets.randbelow(1024) * 2 + 2049)
         self.segments = segment_walk.Segments()
         self.scattered = Scattered()
+        self._spans = segment_walk.Spans()
         self.last_number = -1
 
     def feed(self, records: Records, decoded: Decoded, pieces: Mapping[int, Sequence[Piece]] = NONE,
@@ -91,7 +92,8 @@ class Assembly:
         stream[tcp] = tcp_stream
         direction[tcp] = tcp_direction
 
-        spans = segment_walk.Spans()
+        spans = self._spans
+        spans.count = 0
         segments = self.segments
         segments.reserve(self.flows.count)
         segments.chunk += 1
@@ -112,7 +114,8 @@ class Assembly:
 
     def finish(self) -> Delivered:
         """The capture ended: deliver what is held."""
-        spans = segment_walk.Spans()
+        spans = self._spans
+        spans.count = 0
         self.segments.chunk += 1
         segment_walk.finish(self.segments, spans, self.last_number)
         return self._deliver(spans)

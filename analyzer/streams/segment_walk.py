@@ -22,6 +22,7 @@ from heapq import heappop, heappush
 
 import numpy as np
 
+from dissectors.columns import wider
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array
 
@@ -42,7 +43,7 @@ FAR = 1 << 30
 
 
 class Spans:
-    """The delivered rows of one chunk, as columns that grow."""
+    """The delivered rows of one chunk, as columns that grow. The room is kept from chunk to chunk."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -60,15 +61,15 @@ class Spans:
     def grow(self) -> None:
         """Double the room."""
         self.room *= 2
-        self.slot = np.resize(np.asarray(self.slot), self.room).data
-        self.kind = np.resize(np.asarray(self.kind), self.room).data
-        self.offset = np.resize(np.asarray(self.offset), self.room).data
-        self.length = np.resize(np.asarray(self.length), self.room).data
-        self.packet = np.resize(np.asarray(self.packet), self.room).data
-        self.at = np.resize(np.asarray(self.at), self.room).data
-        self.position = np.resize(np.asarray(self.position), self.room).data
-        self.time = np.resize(np.asarray(self.time), self.room).data
-        self.release = np.resize(np.asarray(self.release), self.room).data
+        self.slot = _wider(self.slot, self.room, 0)
+        self.kind = _wider(self.kind, self.room, 0)
+        self.offset = _wider(self.offset, self.room, 0)
+        self.length = _wider(self.length, self.room, 0)
+        self.packet = _wider(self.packet, self.room, 0)
+        self.at = _wider(self.at, self.room, 0)
+        self.position = _wider(self.position, self.room, 0)
+        self.time = _wider(self.time, self.room, 0)
+        self.release = _wider(self.release, self.room, 0)
 
     def column(self, name: str) -> Array:
         """One column of the rows delivered, as an array that the next chunk does not touch."""
@@ -164,10 +165,7 @@ class Segments:
 
 
 def _wider(old: memoryview, room: int, fill: int) -> memoryview:
-    values = np.asarray(old)
-    wide = np.full(room, fill, values.dtype)
-    wide[: len(values)] = values
-    return wide.data
+    return wider(np.asarray(old), room, fill).data
 
 
 def distance(number: int) -> int:

@@ -10,7 +10,9 @@ UNLIKE = frozenset(("sec-websocket-key", "sec-websocket-accept", "date", "conten
 """Fields whose lines seldom repeat."""
 _FIELDS: dict[str, tuple[str, str]] = {}
 """Lines read before, as (name, value): the heads of one client are nearly all alike, and reading a line again costs
-three times as much as finding it. At most 4096 lines."""
+three times as much as finding it. At most `REMEMBERED` lines of `SHORT` octets: 2 MiB."""
+REMEMBERED, SHORT = 4096, 512
+"""User-Agent lines of browsers have 150 octets; longer lines seldom repeat."""
 
 
 @dataclass(slots=True)
@@ -77,8 +79,8 @@ def read_head(octets: bytes) -> Head:
                 continue
         name = name.lower()
         value = value.strip()
-        if not head.problem and name not in UNLIKE:
-            if len(_FIELDS) >= 4096:
+        if not head.problem and len(line) <= SHORT and name not in UNLIKE:
+            if len(_FIELDS) >= REMEMBERED:
                 _FIELDS.clear()
             _FIELDS[line] = (name, value)
         if name in headers:

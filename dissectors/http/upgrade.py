@@ -10,11 +10,10 @@ from typing import NamedTuple
 from dissectors.http.head import Head
 from dissectors.http.parameters import Deflate, extension_list, permessage_deflate
 from dissectors.notes import Note
+from dissectors.schemas import ACCEPTED, OTHER, REFUSED, UNANSWERED
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 §1.3."""
-UNANSWERED, ACCEPTED, REFUSED, OTHER = range(4)
-"""Codes of `schemas.RESULTS`."""
 UNKNOWN, RIGHT, WRONG, MISSING = range(4)
 """Codes of `schemas.ACCEPTS`."""
 CLIENT, SERVER = 0, 1

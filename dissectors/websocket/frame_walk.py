@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dissectors.columns import Growing
+from dissectors.columns import Growing, wider
 from dissectors.notes import Note
 from dissectors.tables import Array
 
@@ -100,11 +100,10 @@ class Directions:
         bits that the agreed extensions define (4 is RSV1)."""
         first, stop = self.count, self.count + len(at)
         if stop > self.room:
-            more = max(stop, 2 * self.room) - self.room
-            for name, values in self.whole.items():
-                self.whole[name] = np.concatenate([values, np.zeros(more, np.int64)])
-            self.head = np.concatenate([np.asarray(self.head), np.zeros(more * 14, np.uint8)]).data
-            self.room += more
+            self.room = max(stop, 2 * self.room)
+            for name, column in self.whole.items():
+                self.whole[name] = wider(column, self.room)
+            self.head = wider(np.asarray(self.head), 14 * self.room).data
             self._bind()
         self.count = stop
         for name, values in (("at", at), ("client", client), ("deflate", deflate), ("defined", defined)):
@@ -125,13 +124,13 @@ def note(notes: NoteRows, code: int, slot: int, offset: int, length: int, packet
     row = notes.count
     if row == notes.room:
         notes.grow()
-    notes.cells[row, 0] = code
-    notes.cells[row, 1] = slot
-    notes.cells[row, 2] = offset
-    notes.cells[row, 3] = length
-    notes.cells[row, 4] = packet
-    notes.cells[row, 5] = time
-    notes.cells[row, 6] = notes.now
+    notes.cells[0, row] = code
+    notes.cells[1, row] = slot
+    notes.cells[2, row] = offset
+    notes.cells[3, row] = length
+    notes.cells[4, row] = packet
+    notes.cells[5, row] = time
+    notes.cells[6, row] = notes.now
     notes.count = row + 1
 
 
@@ -141,19 +140,19 @@ def event(events: Events, directions: Directions, slot: int, bits: int, phase: i
     row = events.count
     if row == events.room:
         events.grow()
-    events.cells[row, 0] = slot
-    events.cells[row, 1] = bits
-    events.cells[row, 2] = directions.head[14 * slot]
-    events.cells[row, 3] = directions.key[slot]
-    events.cells[row, 4] = phase
-    events.cells[row, 5] = position
-    events.cells[row, 6] = length
-    events.cells[row, 7] = directions.length[slot]
-    events.cells[row, 8] = frame
-    events.cells[row, 9] = directions.start[slot]
-    events.cells[row, 10] = packet
-    events.cells[row, 11] = time
-    events.cells[row, 12] = events.now
+    events.cells[0, row] = slot
+    events.cells[1, row] = bits
+    events.cells[2, row] = directions.head[14 * slot]
+    events.cells[3, row] = directions.key[slot]
+    events.cells[4, row] = phase
+    events.cells[5, row] = position
+    events.cells[6, row] = length
+    events.cells[7, row] = directions.length[slot]
+    events.cells[8, row] = frame
+    events.cells[9, row] = directions.start[slot]
+    events.cells[10, row] = packet
+    events.cells[11, row] = time
+    events.cells[12, row] = events.now
     events.count = row + 1
 
 
@@ -162,18 +161,18 @@ def finish_frame(rows: FrameRows, directions: Directions, slot: int, packet: int
     row = rows.count
     if row == rows.room:
         rows.grow()
-    rows.cells[row, 0] = slot
-    rows.cells[row, 1] = directions.head[14 * slot]
-    rows.cells[row, 2] = directions.head[14 * slot + 1]
-    rows.cells[row, 3] = directions.key[slot]
-    rows.cells[row, 4] = directions.header_length[slot]
-    rows.cells[row, 5] = directions.length[slot]
-    rows.cells[row, 6] = directions.missing[slot]
-    rows.cells[row, 7] = directions.start[slot]
-    rows.cells[row, 8] = directions.first_packet[slot]
-    rows.cells[row, 9] = directions.first_time[slot]
-    rows.cells[row, 10] = packet
-    rows.cells[row, 11] = time
+    rows.cells[0, row] = slot
+    rows.cells[1, row] = directions.head[14 * slot]
+    rows.cells[2, row] = directions.head[14 * slot + 1]
+    rows.cells[3, row] = directions.key[slot]
+    rows.cells[4, row] = directions.header_length[slot]
+    rows.cells[5, row] = directions.length[slot]
+    rows.cells[6, row] = directions.missing[slot]
+    rows.cells[7, row] = directions.start[slot]
+    rows.cells[8, row] = directions.first_packet[slot]
+    rows.cells[9, row] = directions.first_time[slot]
+    rows.cells[10, row] = packet
+    rows.cells[11, row] = time
     rows.count = row + 1
     directions.mode[slot] = 0
     directions.filled[slot] = 0

@@ -23,10 +23,11 @@ from typing import Any
 
 import numpy as np
 
-from dissectors.columns import Growing
+from dissectors.columns import Growing, wider
 from dissectors.notes import Note
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings
+from dissectors.websocket.deflate import PIECE, TAIL, WINDOW, raw_inflater
 from dissectors.websocket.frame_walk import Events, NoteRows, note
 from dissectors.websocket.masking import unmask, utf8
 
@@ -34,12 +35,6 @@ NOT_TEXT, VALID, INVALID, UNKNOWN = 0, 1, 2, 3
 PLAIN, INFLATED, FAILED, CONTEXT_LOST, OVER_LIMIT, FINAL_BLOCK = 0, 1, 2, 3, 4, 5
 """Codes of the column `inflate`; the last is inflated too, and becomes a note."""
 
-TAIL = b"\0\0\xff\xff"
-
-PIECE = 1 << 20
-"""Octets that one call of the inflater may return."""
-WINDOW = 1 << 15
-"""Octets; the largest window of RFC 7692 §7.1.2."""
 PINGS = 1024
 """Pings of one direction that may wait for their pong at once."""
 CHECKPOINT = 1 << 20
@@ -74,8 +69,8 @@ class Folds:
         if slots <= self.room:
             return
         more = max(slots, 2 * self.room, 256) - self.room
-        for name, values in self.whole.items():
-            self.whole[name] = np.concatenate([values, np.zeros(more, np.int64)])
+        for name, column in self.whole.items():
+            self.whole[name] = wider(column, self.room + more)
         for objects in (self.inflaters, self.recent, self.control, self.pings):
             objects.extend([None] * more)
         self.room += more
@@ -159,11 +154,6 @@ def checkpoint(folds: Folds, slot: int, row: int) -> None:
         del folds.windows[::2]
 
 
-def restart(dictionary: bytes) -> Any:
-    """An inflater whose window holds `dictionary`."""
-    return zlib.decompressobj(-15, zdict=dictionary) if dictionary else zlib.decompressobj(-15)
-
-
 def inflate(folds: Folds, slot: int, data: Any) -> None:
     """Inflate a piece of the open message, and count what comes out."""
     if folds.fresh[slot]:
@@ -172,7 +162,7 @@ def inflate(folds: Folds, slot: int, data: Any) -> None:
             return
     inflater = folds.inflaters[slot]
     if inflater is None:
-        inflater = zlib.decompressobj(-15)
+        inflater = raw_inflater()
         folds.inflaters[slot] = inflater
     while True:
         try:
@@ -195,10 +185,11 @@ def inflate(folds: Folds, slot: int, data: Any) -> None:
             # RFC 7692 §7.2.3.4: a final block; what follows starts a new DEFLATE stream in the same window
             folds.inflate[slot] = FINAL_BLOCK
             data = inflater.unused_data
-            inflater = restart(window(folds, slot))
+            inflater = raw_inflater(window(folds, slot))
             folds.inflaters[slot] = inflater
-            folds.fresh[slot] = 1
             if not data or data == TAIL:
+                # fresh only while nothing was fed: behind part of a block the tail is that block's
+                folds.fresh[slot] = not data
                 return
             continue
         if len(out) < PIECE:
@@ -289,22 +280,22 @@ def end_message(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, com
             folds.since[slot] += inflated
             if folds.since[slot] >= CHECKPOINT:
                 checkpoint(folds, slot, rows.base + row)
-    rows.cells[row, 0] = slot
-    rows.cells[row, 1] = folds.opcode[slot]
-    rows.cells[row, 2] = folds.first_frame[slot]
-    rows.cells[row, 3] = frame if frame >= 0 else folds.first_frame[slot]
-    rows.cells[row, 4] = folds.frames[slot]
-    rows.cells[row, 5] = length
-    rows.cells[row, 6] = inflated
-    rows.cells[row, 7] = folds.compressed[slot]
-    rows.cells[row, 8] = state
-    rows.cells[row, 9] = verdict
-    rows.cells[row, 10] = complete
-    rows.cells[row, 11] = -1
-    rows.cells[row, 12] = 0
-    rows.cells[row, 13] = -1
-    rows.cells[row, 14] = folds.first_time[slot]
-    rows.cells[row, 15] = time
+    rows.cells[0, row] = slot
+    rows.cells[1, row] = folds.opcode[slot]
+    rows.cells[2, row] = folds.first_frame[slot]
+    rows.cells[3, row] = frame if frame >= 0 else folds.first_frame[slot]
+    rows.cells[4, row] = folds.frames[slot]
+    rows.cells[5, row] = length
+    rows.cells[6, row] = inflated
+    rows.cells[7, row] = folds.compressed[slot]
+    rows.cells[8, row] = state
+    rows.cells[9, row] = verdict
+    rows.cells[10, row] = complete
+    rows.cells[11, row] = -1
+    rows.cells[12, row] = 0
+    rows.cells[13, row] = -1
+    rows.cells[14, row] = folds.first_time[slot]
+    rows.cells[15, row] = time
     rows.count = row + 1
 
 
@@ -371,37 +362,37 @@ def end_control(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, fir
         elif folds.ping_count[slot ^ 1] <= PINGS:
             # beyond that the ping may be one that was not remembered
             note(notes, Note.PONG_UNASKED, slot, offset, 0, packet, time)
-    rows.cells[row, 0] = slot
-    rows.cells[row, 1] = opcode
-    rows.cells[row, 2] = frame
-    rows.cells[row, 3] = frame
-    rows.cells[row, 4] = 1
-    rows.cells[row, 5] = total
-    rows.cells[row, 6] = total
-    rows.cells[row, 7] = 0
-    rows.cells[row, 8] = PLAIN
-    rows.cells[row, 9] = NOT_TEXT
-    rows.cells[row, 10] = complete
-    rows.cells[row, 11] = code
-    rows.cells[row, 12] = reason
-    rows.cells[row, 13] = answers
-    rows.cells[row, 14] = folds.control_time[slot]
-    rows.cells[row, 15] = time
+    rows.cells[0, row] = slot
+    rows.cells[1, row] = opcode
+    rows.cells[2, row] = frame
+    rows.cells[3, row] = frame
+    rows.cells[4, row] = 1
+    rows.cells[5, row] = total
+    rows.cells[6, row] = total
+    rows.cells[7, row] = 0
+    rows.cells[8, row] = PLAIN
+    rows.cells[9, row] = NOT_TEXT
+    rows.cells[10, row] = complete
+    rows.cells[11, row] = code
+    rows.cells[12, row] = reason
+    rows.cells[13, row] = answers
+    rows.cells[14, row] = folds.control_time[slot]
+    rows.cells[15, row] = time
     rows.count = row + 1
 
 
 def walk(folds: Folds, events: Events, rows: MessageRows, notes: NoteRows, octets: memoryview) -> None:
     """Fold a walk's events into messages. `octets` are those of the frame walk that made the events."""
     for at in range(events.count):
-        slot = events.cells[at, 0]
-        bits = events.cells[at, 1]
-        first = events.cells[at, 2]
-        length = events.cells[at, 6]
-        position = events.cells[at, 5]
-        offset = events.cells[at, 9]
-        packet = events.cells[at, 10]
-        time = events.cells[at, 11]
-        notes.now = events.cells[at, 12]
+        slot = events.cells[0, at]
+        bits = events.cells[1, at]
+        first = events.cells[2, at]
+        length = events.cells[6, at]
+        position = events.cells[5, at]
+        offset = events.cells[9, at]
+        packet = events.cells[10, at]
+        time = events.cells[11, at]
+        notes.now = events.cells[12, at]
         if first & 15 != 8 and folds.close_row[slot] < 0 and folds.close_row[slot ^ 1] < 0:
             folds.last_time[slot] = time
         if first & 8:
@@ -411,12 +402,12 @@ def walk(folds: Folds, events: Events, rows: MessageRows, notes: NoteRows, octet
                 folds.control_time[slot] = time
             if bits & 4:
                 folds.control_missing[slot] += length
-            elif length and events.cells[at, 4] < 125:
-                piece = unmask(octets, position, position + length, events.cells[at, 3], events.cells[at, 4], False)
+            elif length and events.cells[4, at] < 125:
+                piece = unmask(octets, position, position + length, events.cells[3, at], events.cells[4, at], False)
                 held = folds.control[slot]
                 folds.control[slot] = piece[:125] if held is None else (held + piece)[:125]
             if bits & 2:
-                end_control(folds, rows, notes, slot, first, events.cells[at, 7], offset, events.cells[at, 8], packet,
+                end_control(folds, rows, notes, slot, first, events.cells[7, at], offset, events.cells[8, at], packet,
                             time)  # fmt: skip
             continue
         if bits & 1:
@@ -428,16 +419,16 @@ def walk(folds: Folds, events: Events, rows: MessageRows, notes: NoteRows, octet
                 folds.inflate[slot] = CONTEXT_LOST
                 folds.lost[slot] = 1
         elif folds.compressed[slot]:
-            whole = folds.length[slot] + events.cells[at, 7]
+            whole = folds.length[slot] + events.cells[7, at]
             if (length or (last and whole)) and (folds.inflate[slot] == INFLATED or folds.inflate[slot] == FINAL_BLOCK):
-                inflate(folds, slot, unmask(octets, position, position + length, events.cells[at, 3],
-                                            events.cells[at, 4], last != 0))  # fmt: skip
+                inflate(folds, slot, unmask(octets, position, position + length, events.cells[3, at],
+                                            events.cells[4, at], last != 0))  # fmt: skip
         elif length and folds.opcode[slot] == 1 and folds.text[slot] >= 0 and not folds.missing[slot]:
-            folds.text[slot] = utf8(octets, position, position + length, events.cells[at, 3], events.cells[at, 4],
+            folds.text[slot] = utf8(octets, position, position + length, events.cells[3, at], events.cells[4, at],
                                     folds.text[slot])  # fmt: skip
         if bits & 2:
-            folds.length[slot] += events.cells[at, 7]
+            folds.length[slot] += events.cells[7, at]
             if folds.first_frame[slot] < 0:
-                folds.first_frame[slot] = events.cells[at, 8]
+                folds.first_frame[slot] = events.cells[8, at]
             if last:
-                end_message(folds, rows, notes, slot, 1, events.cells[at, 8], packet, time)
+                end_message(folds, rows, notes, slot, 1, events.cells[8, at], packet, time)

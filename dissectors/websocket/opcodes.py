@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+CONTINUATION, TEXT, BINARY = 0, 1, 2
+CLOSE, PING, PONG = 8, 9, 10
+"""Of control frames, which have the highest of the four bits set (RFC 6455 §5.5)."""
 CLOSE_CODES: dict[int, str] = {
     1000: "normal closure",
     1001: "going away",

@@ -9,15 +9,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from random import Random
 
 import pytest
 
 import analyzer
 from analyzer.cli.main import main
+from analyzer.errors import FilterError
+from analyzer.escape import printable
 from analyzer.limits import Limits
+from dissectors.http.head import _FIELDS, SHORT, read_head
+from dissectors.schemas import NO_TIME
 from tests.outcome import everything
-from tests.wire.captures import pcap
-from tests.wire.frames import CLOSE, PING, PONG, TEXT, Deflater, close_payload, frame
+from tests.wire.captures import interface, packet_block, pcap, section
+from tests.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Deflater, close_payload, frame
 from tests.wire.handshakes import request, response
 from tests.wire.packets import ethernet, udp_packet
 from tests.wire.talks import KEY, Talk
@@ -174,3 +179,82 @@ def test_what_stands_before_damage_in_gzip_is_shown(tmp_path: Path) -> None:
         assert [message.text for message in capture.messages] == ["hello"]
         assert capture.problems
     assert main(["summary", str(path)]) == 4
+
+
+NINES = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"length > {NINES}", f"length > 1.{NINES}", f"time > {NINES}", f"time > 12:00:00.{NINES}", f"idle > {NINES}s",
+        f"time > 2026-01-01T00:00:00.{NINES}x", "payload ~ /\\u00e9/", "payload ~ /(?u)a/", "payload ~ /\ud800/",
+        "payload contains '\ud800'", "payload ~ /a{99999999999}/", "close_reason ~ /a{99999999999}/",
+    ],
+)  # fmt: skip
+def test_a_filter_that_cannot_be_read_is_the_users_fault(text: str) -> None:
+    with analyzer.open("sample:tour") as capture, pytest.raises(FilterError) as error:
+        capture.messages.where(text)
+    assert 0 <= error.value.at <= len(text)
+
+
+def test_an_octet_of_the_command_line_that_is_no_text_is_looked_for_as_it_is(tmp_path: Path) -> None:
+    talk = Talk().open().upgrade().send("S", frame(BINARY, b"a\xff")).send("S", frame(BINARY, "a\u00ff"))
+    with opened(tmp_path, pcap(talk.packets())) as capture:
+        for text in ("payload contains 'a\udcff'", "payload ~ /a\udcff$/", "payload == 'a\udcff'"):
+            assert [message.payload for message in capture.messages.where(text)] == [b"a\xff"]
+
+
+def test_an_output_whose_name_cannot_be_is_the_users_fault() -> None:
+    assert main(["summary", "-o", "a\0b", "sample:tour"]) == 5
+
+
+@pytest.mark.parametrize("cut", range(1, 7))
+def test_a_final_block_may_be_cut_from_its_padding_anywhere(tmp_path: Path, cut: int) -> None:
+    deflater = Deflater()
+    whole = deflater.final(b"hello")
+    talk = Talk().open().upgrade(DEFLATE, DEFLATE)
+    talk.frame("S", TEXT, whole[:-1], fin=False, rsv=4).frame("S", CONTINUATION, whole[-1:], fin=False)
+    talk.frame("S", CONTINUATION, b"").frame("S", TEXT, whole[:cut], fin=False, rsv=4)
+    talk.frame("S", CONTINUATION, whole[cut:], fin=False).frame("S", CONTINUATION, b"")
+    talk.frame("S", TEXT, deflater.piece(b"good"), rsv=4)
+    with opened(tmp_path, pcap(talk.packets())) as capture:
+        assert capture.messages.values("inflate") == ["inflated"] * 3
+        assert [message.text for message in capture.messages] == ["hello", "hello", "good"]
+
+
+@pytest.mark.parametrize(("ticks", "resolution", "offset"), [
+    (2**64 - 1, 0, 0), (2**64 - 1, 9, 0), (2**40, 0, 0), (2**40, 128, 0), (2**63 - 1, 9, 1), (2**63, 9, 0),
+])  # fmt: skip
+def test_a_time_that_no_clock_shows_is_none(tmp_path: Path, ticks: int, resolution: int, offset: int) -> None:
+    packets = Talk().open().upgrade().packets()
+    blocks = [packet_block(packet, ticks) for _, packet in packets]
+    octets = section() + interface(resolution=resolution, offset=offset) + b"".join(blocks)
+    with opened(tmp_path, octets) as capture:
+        assert set(capture.table("packets")["time"].tolist()) == {NO_TIME}
+
+
+def _zstd(octets: bytes) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdCompressor(write_checksum=True).compress(octets)
+
+
+@pytest.mark.parametrize("end", ["short", "checksum", "garbage"])
+def test_what_stands_before_damage_in_zstd_is_shown(tmp_path: Path, end: str) -> None:
+    octets = pcap(Talk().open().upgrade().frame("C", TEXT, "hello").send("C", Random(1).randbytes(1 << 18)).packets())
+    packed = _zstd(octets)
+    damaged = {"short": packed[:-4], "checksum": packed[:-4] + b"\0\0\0\0", "garbage": packed + b"garbage"}[end]
+    with opened(tmp_path, damaged) as capture:
+        assert [message.text for message in capture.messages][:1] == ["hello"]
+        assert any("expanded" in problem for problem in capture.problems)
+
+
+def test_a_line_that_is_kept_is_short() -> None:
+    for number in range(20):
+        read_head(f"GET / HTTP/1.1\r\nX-{number}: {'long ' * 2000}\r\n\r\n".encode())
+    assert max(map(len, _FIELDS), default=0) <= SHORT
+
+
+def test_letters_without_a_shape_are_shown() -> None:
+    assert printable("a\u206a\u3164\u115f") == "a\\u{206a}\\u{3164}\\u{115f}"

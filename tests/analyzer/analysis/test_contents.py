@@ -79,3 +79,4 @@ def test_missing_octets_are_zeros_and_said() -> None:
     payload = contents.message_payload(0)
     assert not payload.whole
     assert payload.octets == b"x" * 1444 + bytes(1448) + b"x" * 108
+    assert contents.frame_wire(0) == b"\x82\x7e\x0b\xb8" + payload.octets

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from analyzer.cli.main import main
+from tests.conftest import SAMPLES
 from tests.wire.captures import pcap
 from tests.wire.frames import CLOSE, PONG, TEXT, close_payload, frame
 from tests.wire.talks import KEY, Talk
@@ -76,3 +77,12 @@ def test_sarif_names_rules_and_places(bad: str, capsys: pytest.CaptureFixture[st
         assert rules[result["ruleIndex"]] == result["ruleId"]
         assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].endswith("bad.pcap")
     assert sorted(result["level"] for result in run["results"]) == ["error", "error", "note"]
+
+
+def test_what_was_left_undone_is_laid_to_the_side_that_owed_it(capsys: pytest.CaptureFixture[str]) -> None:
+    def codes(role: str) -> list[str]:
+        main(["check", "--role", role, "--format", "json", str(SAMPLES / "keepalive-1011.pcapng")])
+        return sorted(json.loads(line)["code"] for line in capsys.readouterr().out.splitlines())
+
+    assert codes("client") == ["close-not-answered", "ping-not-answered"]
+    assert codes("server") == []

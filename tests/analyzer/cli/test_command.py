@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import analyzer
+from analyzer.cli.help import EXAMPLES_OF, VERBS
+from analyzer.cli.listing import SPARE, Manner, payload_writer, write
 from analyzer.cli.main import main
+from analyzer.cli.page import Page
 from analyzer.errors import ExitStatus
 from analyzer.views import json_schema
 from tests.conftest import SAMPLES
@@ -338,3 +346,94 @@ def test_a_hostile_server_name_stays_text(save: Callable[..., str], capsys: pyte
         out = capsys.readouterr().out
         assert "evil" in out
         assert "\x1b" not in out
+
+
+def test_help_fits_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for words in ([], *([verb] for verb in VERBS)):
+        assert run(*words, "--help") == 0
+        out = capsys.readouterr().out
+        lines = [line for line in out.splitlines() if "{connections,exchanges" not in line]
+        assert max(map(len, lines)) <= 80, words
+        assert out.startswith(f"usage: framescope {' '.join(words) or '[VERB]'} ")
+
+
+def test_the_examples_of_every_verb_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(EXAMPLES_OF) == set(VERBS)
+    for example in (
+        line for verb, lines in EXAMPLES_OF.items() if verb not in ("tui", "live", "recover") for line in lines
+    ):
+        words = shlex.split(example.split("|")[0].replace("capture.pcapng", "sample:tour").replace("c24", "c4084"))
+        if "-o" not in words:
+            assert run(*words) in (0, 1), example
+            assert "did you mean" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "hint"),
+    [
+        (["frames", "--jsn", TOUR], "--jsn", "did you mean --json?"),
+        (["frames", "--limit", "x", TOUR], "'x' is not a whole number", "framescope frames --help"),
+        (["frames"], "required: FILE", "framescope frames --help"),
+        (["fraems", TOUR], "'fraems' is no verb", "did you mean framescope frames?"),
+        (["summary", "sample:tuor"], "no sample 'tuor'", "did you mean sample:tour?"),
+    ],
+)
+def test_what_is_mistyped_is_told_in_two_lines(
+    words: list[str], said: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*words) in (ExitStatus.USAGE, ExitStatus.INPUT)
+    out, err = capsys.readouterr()
+    first, second = err.splitlines()
+    assert not out
+    assert said in first
+    assert hint in second
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["notes", TOUR], "the capture holds no note"),
+        (["frames", "sample:http-only"], "no WebSocket connection found: framescope summary FILE"),
+        (["frames", "--from", "50s", TOUR], "none of 22 frames"),
+    ],
+)
+def test_an_empty_answer_says_why(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*words) == 0
+    out, err = capsys.readouterr()
+    assert not out
+    assert said in err
+    run(*words, "--quiet")
+    assert not capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("verb", "told"),
+    [
+        ("connections", "server closed TCP without a Close"), ("messages", "compressible compressible"),
+        ("exchanges", "long-poll"), ("handshakes", "origin not allowed"),
+    ],
+)  # fmt: skip
+def test_a_narrow_terminal_shows_what_matters(verb: str, told: str) -> None:
+    with analyzer.open(TOUR) as capture:
+        view = capture.view(verb)
+        manner = Manner(UTC, False, payload_writer("text", False, 80))
+        for width, whole in ((80, False), (300, True)):
+            page = Page(Terminal(), width, False, True)
+            write(view, np.arange(len(view)), page, manner)
+            lines = page.stream.getvalue().splitlines()  # type: ignore[attr-defined]
+            assert max(map(len, lines)) <= width
+            assert any(told in line for line in lines)
+            assert all((title in lines[0]) is whole for title in SPARE[verb][:1])
+
+
+def test_frames_have_no_column_for_payload_that_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    run("frames", "--limit", "1", TOUR)
+    assert "payload" not in capsys.readouterr().out
+    run("frames", "--limit", "1", "--payload", "hex", TOUR)
+    assert "payload" in capsys.readouterr().out

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.streams import flow_walk, segment_walk
+from analyzer.streams.sequence import distances
 
 DATA, GAP, LATE, END, RESET = 0, 1, 3, 4, 5
 SYN, ACK, FIN, RST, PSH = 2, 16, 1, 4, 8
@@ -83,6 +84,13 @@ def test_port_reuse_and_late_syns() -> None:
         (1, 1),
     ]
     assert flows(flow_walk, [data, open_, data]) == [(0, 0)] * 3
+
+
+@given(st.lists(st.integers(-(2**33), 2**33)))
+def test_sequence_arithmetic_is_the_same_for_one_and_for_many(numbers: list[int]) -> None:
+    expected = [segment_walk.distance(number) for number in numbers]
+    assert distances(np.array(numbers, np.int64)).tolist() == expected
+    assert all(-(2**31) <= number < 2**31 for number in expected)
 
 
 class Feed:

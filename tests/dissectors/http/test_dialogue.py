@@ -202,13 +202,20 @@ BAD_SHAKES: dict[str, tuple[dict[str, str | None], dict[str, str | None], Note]]
     "version 8": ({"Sec-WebSocket-Version": "8"}, {}, Note.VERSION_OTHER),
     "no version": ({"Sec-WebSocket-Version": None}, {}, Note.VERSION_MISSING),
     "no host": ({"Host": None}, {}, Note.HOST_MISSING),
+    "another upgrade": ({"Upgrade": "h2c"}, {}, Note.UPGRADE_HEADER_BAD),
     "no connection": ({"Connection": None}, {}, Note.CONNECTION_HEADER_BAD),
     "subprotocol out of nowhere": ({}, {"Sec-WebSocket-Protocol": "mqtt"}, Note.SUBPROTOCOL_NOT_OFFERED),
     "two subprotocols": ({"Sec-WebSocket-Protocol": "a, b"}, {"Sec-WebSocket-Protocol": "a, b"}, Note.SUBPROTOCOL_SEVERAL),
     "extension out of nowhere": ({}, {"Sec-WebSocket-Extensions": "permessage-deflate"}, Note.EXTENSION_NOT_OFFERED),
+    "extension of another make": ({"Sec-WebSocket-Extensions": "x-other"}, {"Sec-WebSocket-Extensions": "x-other"}, Note.EXTENSION_UNKNOWN),
     "window of 7": (OFFER, {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits=7"}, Note.EXTENSION_PARAMETER_BAD),
     "value where none is": (OFFER, {"Sec-WebSocket-Extensions": "permessage-deflate; server_no_context_takeover=1"}, Note.EXTENSION_PARAMETER_BAD),
 }  # fmt: skip
+
+
+def test_an_upgrade_is_asked_for_with_get() -> None:
+    dialogue = play([(0, request(method="POST")), (1, response())])
+    assert [note.note for note in dialogue.notes] == [Note.METHOD_NOT_GET]
 
 
 @pytest.mark.parametrize("name", BAD_SHAKES)

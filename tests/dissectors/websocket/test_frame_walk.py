@@ -50,8 +50,8 @@ def test_vectors_three_ways(name: str) -> None:
     octets, expected = VECTORS[name]
     scanner = FrameScanner(client=bool(octets[1] & 0x80))
     assert scan(octets, [], scanner) == (expected, [])
-    if len(octets) < 1000:
-        assert scan(octets, list(range(1, len(octets))), scanner) == (expected, [])
+    # of the longest ones the first octets one by one: those of the payload are all alike
+    assert scan(octets, list(range(1, min(len(octets), 1000))), scanner) == (expected, [])
     for stop in range(1, min(len(octets), 300)):
         rows, notes = scan(octets[:stop], [], scanner)
         assert len(rows) < len(expected)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import BytesMessage, TextMessage
+from wsproto.extensions import PerMessageDeflate
 
+from analyzer.analysis.contents import Contents
 from dissectors.notes import Note
 from tests.outcome import snapshot_of
 from tests.wire.captures import pcap
-from tests.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_payload
+from tests.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_payload, frame
 from tests.wire.talks import Talk
 
 DEFLATE = (("Sec-WebSocket-Extensions", "permessage-deflate"),)
@@ -23,16 +29,26 @@ VECTORS: dict[str, list[tuple[bytes, int]]] = {
 
 
 @pytest.mark.parametrize("name", VECTORS)
-@pytest.mark.parametrize("mss", [1448, 1])
-def test_rfc_7692_vectors(name: str, mss: int) -> None:
+@pytest.mark.parametrize("mss", [1448, 1], ids=["whole", "octet by octet"])
+@pytest.mark.parametrize("fragments", [1, 2])
+@pytest.mark.parametrize("tail", [b"", b"\x81"], ids=["alone", "with a tail"])
+def test_rfc_7692_vectors(name: str, mss: int, fragments: int, tail: bytes) -> None:
     talk = Talk().open().upgrade(DEFLATE, DEFLATE)
     for payload, _ in VECTORS[name]:
-        from tests.wire.frames import frame
-
-        talk.send("S", frame(TEXT, payload, rsv=4), mss)
-    rows = list(snapshot_of(pcap(talk.packets()))["messages"])
+        cut = len(payload) // 2 if fragments == 2 else len(payload)
+        octets = frame(TEXT, payload[:cut], fragments == 1, rsv=4)
+        talk.send("S", octets + frame(CONTINUATION, payload[cut:]) * (fragments == 2), mss)
+    snapshot = snapshot_of(pcap(talk.send("S", tail, mss).packets()))
+    contents = Contents(snapshot)
+    rows = list(snapshot["messages"])
     assert [row["inflated"] for row in rows] == [length for _, length in VECTORS[name]]
-    assert {row["utf8"] for row in rows} == {1}
+    assert [contents.message_payload(row).octets for row in range(len(rows))] == [
+        b"Hello"[:length] for _, length in VECTORS[name]
+    ]
+    assert {(row["utf8"], row["frames"]) for row in rows} == {(1, fragments)}
+    noted = [row["code"] for row in snapshot["notes"]]
+    finals = [Note.DEFLATE_FINAL_BLOCK] * name.startswith("BFINAL")
+    assert noted == [*finals, *([Note.FRAME_CUT] if tail else [])]
 
 
 def messages(talk: Talk) -> tuple[list[dict[str, int]], list[int]]:
@@ -99,3 +115,34 @@ def test_a_pong_may_answer_only_the_latest_ping() -> None:
     rows, notes = messages(talk)
     assert rows[2]["answers"] == 1
     assert notes == []
+
+
+def test_a_close_that_nobody_answers_is_said_once_tcp_has_ended() -> None:
+    talk = Talk().open().upgrade().frame("S", CLOSE, close_payload(1000))
+    assert messages(talk)[1] == []
+    assert messages(talk.fin("C"))[1] == [Note.CLOSE_NOT_ANSWERED]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.one_of(st.text(max_size=200), st.binary(max_size=400))), max_size=8))
+def test_what_wsproto_sends_is_read(sent: list[tuple[bool, str | bytes]]) -> None:
+    """Both directions, masked and not, compressed with context takeover by an independent encoder."""
+    sides = {}
+    for from_client, kind in ((True, ConnectionType.CLIENT), (False, ConnectionType.SERVER)):
+        extension = PerMessageDeflate()
+        extension.finalize("permessage-deflate")
+        sides[from_client] = Connection(kind, extensions=[extension])
+    talk = Talk().open().upgrade(DEFLATE, DEFLATE)
+    for from_client, data in sent:
+        event = TextMessage(data) if isinstance(data, str) else BytesMessage(data)
+        talk.send("C" if from_client else "S", sides[from_client].send(event))
+    snapshot = snapshot_of(pcap(talk.packets()))
+    contents = Contents(snapshot)
+    rows = list(snapshot["messages"])
+    assert [(row["direction"] == 0, row["opcode"] == TEXT) for row in rows] == [
+        (from_client, isinstance(data, str)) for from_client, data in sent
+    ]
+    payloads = [contents.message_payload(row) for row in range(len(rows))]
+    assert [(payload.octets, payload.whole) for payload in payloads] == [
+        (data.encode() if isinstance(data, str) else data, True) for _, data in sent
+    ]
+    assert not len(snapshot["notes"])
