@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from analyzer.packets.fragments import HELD_DATAGRAMS, HELD_OCTETS
 
@@ -28,5 +29,19 @@ class Limits:
     """Octets of IP fragments held until their datagrams are complete."""
     fragment_datagrams: int = HELD_DATAGRAMS
     """Datagrams in progress."""
+    tunnels: int = 8
+    """CONNECT tunnels inside one another that are read: chains of proxies have two or three, onion routes three."""
+    look_ahead: int = 128 << 10
+    """Octets of a direction that are looked at together when its framing is lost; half of them are looked ahead from
+    any place. Twice the largest frame whose length has 16 bits, the common size of a library's write buffer."""
+    overlap: Literal["first", "last"] = "first"
+    """Which of two copies of an octet is delivered where they differ and no checksum decides: that captured first, as
+    receivers keep what they have (Zeek, gopacket), or last."""
+    overlaps: int = 4096
+    """Copies compared with what was delivered, for one direction. Suricata keeps 64 MiB of all streams at hand for it,
+    which is as much in segments of 16 KiB."""
+    checksums: int = 128
+    """Packets of which the checksum is verified to find out whether the sender left it to its network card; Suricata
+    decides the same after 1000 packets, any ten in a hundred of which are wrong."""
     notes_per_code: int = 1000
     """Rows of NOTES for one code in one direction; further ones are counted."""

@@ -28,7 +28,8 @@ tunnel-deep: too many tunnels inside each other."""
 DATA, GAP, OVERLAP, LATE, END, RESET = range(6)
 SPAN_KINDS = {DATA: "data", GAP: "gap", OVERLAP: "overlap", LATE: "late", END: "end", RESET: "reset"}
 """end: the FIN, in order; reset: a RST."""
-CHANNEL_KINDS = {0: "tcp"}
+TCP_CHANNEL, CONNECT_CHANNEL = 0, 1
+CHANNEL_KINDS = {TCP_CHANNEL: "tcp", CONNECT_CHANNEL: "connect"}
 FIN, RST = 1, 2
 ENDING_KINDS = {0: "none", FIN: "FIN", RST: "RST"}
 MIDDLE, SYN, SYN_ACK = range(3)
@@ -121,22 +122,43 @@ SPANS = Schema(
     ),
 )
 
+_PASSED = (
+    text("connect_target", "what the CONNECT around it asked for, host and port", "RFC 9110 §9.3.6"),
+    text("proxied_source", "the real client's address and port, as a PROXY header says", "PROXY protocol §2"),
+)
+
 CHANNELS = Schema(
     "channels",
-    "a pair of octet sequences that dissectors read",
+    "a pair of octet sequences that dissectors read; offsets in it are those of its TCP connection",
     (
         Column("kind", "u1", "what it is made of", values=CHANNEL_KINDS),
         Column("stream", "i4", "the TCP connection that carries it", "row of STREAMS"),
         Column("client", "u1", "physical direction of the client", values=DIRECTIONS),
         Column("known_by", "u1", "how the client is known", values=KNOWN_BY),
+        Column("parent", "i4", "the channel whose tunnel it is inside of", "row of CHANNELS", null=-1),
+        Column("start_0", "i8", "where it begins in the first side's octets", "offset"),
+        Column("start_1", "i8", "where it begins in the other side's octets", "offset"),
+        *_PASSED,
+        Column("proxied_version", "u1", "version of the PROXY header before it", null=0, source="PROXY protocol §2"),
+        text("proxied_destination", "address and port that its client asked for, as a PROXY header says"),
+        text("proxied_details", "what else a PROXY header says: authority, ALPN, TLS, unique ID"),
     ),
 )
 
 
-def _both(name: str, doc: str, unit: str = "", dtype: str = "i8") -> tuple[Column, Column]:
+def _both(name: str, doc: str, unit: str = "", receives: bool = False) -> tuple[Column, Column]:
+    """A column for what each side sent, or has as a receiver."""
+    how = "of" if receives else "sent by"
     return (
-        Column(f"client_{name}", dtype, f"{doc}, sent by the client", unit),
-        Column(f"server_{name}", dtype, f"{doc}, sent by the server", unit),
+        Column(f"client_{name}", "i8", f"{doc}, {how} the client", unit),
+        Column(f"server_{name}", "i8", f"{doc}, {how} the server", unit),
+    )
+
+
+def _least(name: str, doc: str) -> tuple[Column, Column]:
+    return (
+        Column(f"client_{name}", "i8", f"{doc}, sent by the client", "ns", null=-1, source="RFC 6298 §3"),
+        Column(f"server_{name}", "i8", f"{doc}, sent by the server", "ns", null=-1, source="RFC 6298 §3"),
     )
 
 
@@ -155,7 +177,8 @@ CONNECTIONS = Schema(
         Column("client_port", "u2", "port of the client"),
         Column("server_address", "i8", "address of the server", "address"),
         Column("server_port", "u2", "port of the server"),
-        text("tunnel", "tunnels that it runs in, outermost first"),
+        text("tunnel", "network tunnels (VXLAN, GRE and so on) that it runs in, outermost first"),
+        *_PASSED,
         *_both("frames", "frames"),
         *_both("messages", "data messages"),
         *_both("octets", "payload of data frames on the wire", "octets"),
@@ -165,6 +188,40 @@ CONNECTIONS = Schema(
         *_both("seen", "octets of the stream that the capture holds", "octets"),
         *_both("unseen", "octets that the capture does not hold", "octets"),
         Column("round_trip", "i8", "median of the ping round trips", "ns", null=-1),
+        Column(
+            "client_leg", "i8", "the same session before the proxy, nearer to the client", "row of CONNECTIONS", null=-1
+        ),
+        Column(
+            "server_leg", "i8", "the same session behind the proxy, nearer to the server", "row of CONNECTIONS", null=-1
+        ),
+        Column("other_view", "i8", "the same TCP connection, captured elsewhere", "row of CONNECTIONS", null=-1),
+        Column("places", "u1", "in how many files its packets were captured: 2 where they were at two places"),
+        Column(
+            "clock_offset",
+            "i8",
+            "by how much the other view's clock is ahead",
+            "ns",
+            null=NO_TIME,
+            source="RFC 5905 §8",
+        ),
+        Column("clock_error", "i8", "how wrong that may be", "ns", null=-1, source="RFC 5905 §8"),
+        Column(
+            "handshake_round_trip",
+            "i8",
+            "from the SYN to the acknowledgment of the SYN that answers it, each sent once",
+            "ns",
+            null=-1,
+            source="RFC 9293 §3.5",
+        ),
+        *_least("acknowledged_after", "shortest time from a segment to its acknowledgment, none of those sent again"),
+        *_both("retransmitted", "packets of data sent again"),
+        *_both("out_of_order", "packets of data captured after later ones"),
+        *_both("duplicates", "packets of data that the capture holds twice"),
+        *_both("keepalives", "keep-alive probes"),
+        *_both("probes", "zero-window probes"),
+        *_both("stalls", "how often the window shut", receives=True),
+        *_both("stalled", "how long the window was shut in all", "ns", receives=True),
+        *_both("longest_stall", "longest time that the window was shut", "ns", receives=True),
         Column("notes", "i8", "observations of severity should or must"),
         time("opened", "when the handshake was complete"),
         time("first_time", "time of its first octet"),
@@ -213,9 +270,10 @@ ENCRYPTED = Schema(
         Column("client_port", "u2", "port of the client"),
         Column("server_address", "i8", "address of the server", "address"),
         Column("server_port", "u2", "port of the server"),
-        text("tunnel", "tunnels that it runs in, outermost first"),
+        text("tunnel", "network tunnels (VXLAN, GRE and so on) that it runs in, outermost first"),
         text("server_name", "server name that the client asks for (SNI)", "RFC 6066 §3"),
         text("protocols", "protocols that the client offers (ALPN)", "RFC 7301 §3.1"),
+        *_PASSED,
         *_both("seen", "octets of the stream that the capture holds", "octets"),
         *_both("unseen", "octets that the capture does not hold", "octets"),
         Column("end", "u1", "how TCP ended first", values=ENDING_KINDS),

@@ -35,13 +35,23 @@ class Note(IntEnum):
 
     # capture and TCP
     TCP_GAP = 10
+    TCP_OVERLAP_DIFFERS = 11
     TCP_LATE = 12
+    TCP_CHECKSUM_WRONG = 13
+    IP_CHECKSUM_WRONG = 14
+    TCP_RESET_OUT_OF_WINDOW = 15
+    TCP_DATA_AFTER_FIN = 16
+    TCP_URGENT = 17
+    TCP_DATA_WITH_SYN = 18
+    TCP_STRAY = 19
     IP_OVERLAP = 25
     # HTTP
     HTTP_MALFORMED = 30
     HTTP_LIMIT = 31
     HTTP_UNANSWERED = 32
     HTTP_UNASKED = 33
+    PROXY_HEADER_BAD = 34
+    TUNNEL_LIMIT = 35
     # opening handshake
     ACCEPT_WRONG = 50
     ACCEPT_MISSING = 51
@@ -59,6 +69,11 @@ class Note(IntEnum):
     EXTENSION_PARAMETER_BAD = 63
     EXTENSION_UNKNOWN = 64
     CLIENT_EARLY = 65
+    HTTP_VERSION_LOW = 66
+    REQUEST_WRONGLY_ACCEPTED = 67
+    VERSIONS_NOT_TOLD = 68
+    SUBPROTOCOL_OFFER_BAD = 69
+    EXTENSION_UNFIT = 70
     # frames
     CLIENT_UNMASKED = 80
     SERVER_MASKED = 81
@@ -74,6 +89,10 @@ class Note(IntEnum):
     AFTER_CLOSE = 91
     MASK_KEY_ZERO = 92
     FRAME_CUT = 93
+    MASK_KEY_REPEATED = 94
+    MASK_KEY_PREDICTABLE = 95
+    CONTROL_AFTER_CLOSE = 96
+    FRAMING_FOUND = 97
     # messages
     CONTINUATION_WITHOUT_START = 110
     MESSAGE_INSIDE_MESSAGE = 111
@@ -112,10 +131,24 @@ MEANINGS: dict[Note, Meaning] = {
     Note.IP_OVERLAP: Meaning(
         _O, Layer.CAPTURE, "RFC 5722 §3", "IP fragments overlap; of each octet the first copy is taken"
     ),
+    Note.TCP_OVERLAP_DIFFERS: Meaning(
+        _S, _TCP, "RFC 9293 §3.4", "two packets carry other octets for the same place: corrupted, or injected"
+    ),
+    Note.TCP_CHECKSUM_WRONG: Meaning(_M, _TCP, "RFC 9293 §3.1", "the TCP checksum is wrong"),
+    Note.IP_CHECKSUM_WRONG: Meaning(_M, _TCP, "RFC 791 §3.1", "the checksum of the IPv4 header is wrong"),
+    Note.TCP_RESET_OUT_OF_WINDOW: Meaning(
+        _O, _TCP, "RFC 9293 §3.10.7.4", "a RST that the receiver does not accept: the connection goes on"
+    ),
+    Note.TCP_DATA_AFTER_FIN: Meaning(_O, _TCP, "RFC 9293 §3.10.7.4", "octets behind the sender's own FIN"),
+    Note.TCP_URGENT: Meaning(_O, _TCP, "RFC 9293 §3.8.5", "urgent data"),
+    Note.TCP_DATA_WITH_SYN: Meaning(_O, _TCP, "RFC 7413 §2", "octets with the SYN"),
+    Note.TCP_STRAY: Meaning(_O, _TCP, "RFC 7323 §2.3", "octets so far ahead that no window allows them, left out"),
     Note.HTTP_MALFORMED: Meaning(_M, _HTTP, "RFC 9112 §2.2", "not a well-formed HTTP/1.1 message"),
     Note.HTTP_LIMIT: Meaning(_O, _HTTP, "RFC 9110 §5.4", "an HTTP header section above the limit was not read"),
     Note.HTTP_UNANSWERED: Meaning(_O, _HTTP, "RFC 9112 §9.3", "a request got no response"),
     Note.HTTP_UNASKED: Meaning(_O, _HTTP, "RFC 9112 §9.2", "a response without a request"),
+    Note.PROXY_HEADER_BAD: Meaning(_M, _HTTP, "PROXY protocol §2", "a PROXY header is not valid"),
+    Note.TUNNEL_LIMIT: Meaning(_O, _HTTP, "RFC 9110 §9.3.6", "a CONNECT tunnel was not read: a limit"),
     Note.ACCEPT_WRONG: Meaning(_M, _HS, "RFC 6455 §4.2.2", "Sec-WebSocket-Accept does not match the key"),
     Note.ACCEPT_MISSING: Meaning(_M, _HS, "RFC 6455 §4.2.2", "the 101 has no Sec-WebSocket-Accept"),
     Note.KEY_MISSING: Meaning(_M, _HS, "RFC 6455 §4.1", "the request has no Sec-WebSocket-Key"),
@@ -131,6 +164,11 @@ MEANINGS: dict[Note, Meaning] = {
     Note.EXTENSION_NOT_OFFERED: Meaning(_M, _HS, "RFC 6455 §9.1", "the server agreed an extension not offered"),
     Note.EXTENSION_PARAMETER_BAD: Meaning(_M, _HS, "RFC 7692 §7.1", "an extension parameter is not valid"),
     Note.EXTENSION_UNKNOWN: Meaning(_O, _HS, "RFC 6455 §9.1", "an agreed extension that is not known here"),
+    Note.HTTP_VERSION_LOW: Meaning(_M, _HS, "RFC 6455 §4.1", "the HTTP version of an opening is below 1.1"),
+    Note.REQUEST_WRONGLY_ACCEPTED: Meaning(_M, _HS, "RFC 6455 §4.2.1", "the server accepted what it must refuse"),
+    Note.VERSIONS_NOT_TOLD: Meaning(_M, _HS, "RFC 6455 §4.4", "a refusal of the version does not tell those supported"),
+    Note.SUBPROTOCOL_OFFER_BAD: Meaning(_M, _HS, "RFC 6455 §4.1", "the subprotocols offered are not distinct tokens"),
+    Note.EXTENSION_UNFIT: Meaning(_M, _HS, "RFC 7692 §7.1", "the extension agreed does not fit any that was offered"),
     Note.CLIENT_EARLY: Meaning(_M, _HS, "RFC 6455 §4.1", "the client sent frames before the 101"),
     Note.CLIENT_UNMASKED: Meaning(_M, _FR, "RFC 6455 §5.1", "a frame from the client is not masked"),
     Note.SERVER_MASKED: Meaning(_M, _FR, "RFC 6455 §5.1", "a frame from the server is masked"),
@@ -143,9 +181,13 @@ MEANINGS: dict[Note, Meaning] = {
     Note.LENGTH_NOT_MINIMAL: Meaning(_M, _FR, "RFC 6455 §5.2", "the length is not in its shortest form"),
     Note.LENGTH_TOP_BIT: Meaning(_M, _FR, "RFC 6455 §5.2", "the top bit of the 64-bit length is set"),
     Note.FRAMING_LOST: Meaning(_O, _FR, "RFC 6455 §5.2", "a frame header is missing: frames cannot be told from here"),
-    Note.AFTER_CLOSE: Meaning(_M, _FR, "RFC 6455 §5.5.1", "a frame follows the sender's own Close"),
+    Note.AFTER_CLOSE: Meaning(_M, _FR, "RFC 6455 §5.5.1", "a data frame follows the sender's own Close"),
+    Note.CONTROL_AFTER_CLOSE: Meaning(_O, _FR, "RFC 6455 §5.5.1", "a control frame follows the sender's own Close"),
     Note.MASK_KEY_ZERO: Meaning(_O, _FR, "RFC 6455 §5.3", "the masking key is zero"),
+    Note.MASK_KEY_REPEATED: Meaning(_O, _FR, "RFC 6455 §5.3", "a masking key is that of the frame before; told once"),
+    Note.MASK_KEY_PREDICTABLE: Meaning(_O, _FR, "RFC 6455 §5.3", "masking keys go up by equal steps; told once"),
     Note.FRAME_CUT: Meaning(_O, _FR, "RFC 6455 §5.2", "the stream ended inside a frame"),
+    Note.FRAMING_FOUND: Meaning(_O, _FR, "RFC 6455 §5.2", "frames go on here, found by evidence: a guess"),
     Note.CONTINUATION_WITHOUT_START: Meaning(_M, _MS, "RFC 6455 §5.4", "a continuation without a message to continue"),
     Note.MESSAGE_INSIDE_MESSAGE: Meaning(_M, _MS, "RFC 6455 §5.4", "a new message inside a fragmented one"),
     Note.TEXT_NOT_UTF8: Meaning(_M, _MS, "RFC 6455 §8.1", "a text message is not valid UTF-8"),
@@ -163,8 +205,8 @@ MEANINGS: dict[Note, Meaning] = {
 }
 
 
-OMISSIONS = (Note.CLOSE_NOT_ANSWERED, Note.PING_NOT_ANSWERED)
-"""What the side broke that did not send the octets of the note."""
+OF_PEER = frozenset((Note.HTTP_UNANSWERED, Note.CLOSE_NOT_ANSWERED, Note.PING_NOT_ANSWERED))
+"""Codes that point at what one side sent and tell what the other side did not do about it."""
 
 
 def code_name(note: Note) -> str:

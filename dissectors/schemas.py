@@ -25,6 +25,8 @@ ACCEPTS = {0: "unknown", 1: "right", 2: "wrong", 3: "missing"}
 VERDICTS = {0: "not-text", 1: "valid", 2: "invalid", 3: "unknown"}
 INFLATES = {0: "plain", 1: "inflated", 2: "failed", 3: "context-lost", 4: "over-limit", 5: "unfinished"}
 
+RECOVERED = {0: "no", 1: "low", 2: "medium", 3: "high"}
+
 CHANNEL = Column("channel", "i4", "the octet channel that it crossed", "row of CHANNELS")
 DIRECTION = Column("direction", "u1", "physical direction", values=DIRECTIONS)
 
@@ -131,6 +133,12 @@ FRAMES = Schema(
         Column("payload_length", "u8", "length of the payload as the header says it", "octets", source="RFC 6455 §5.2"),
         Column("missing", "u8", "payload octets that the capture does not hold", "octets"),
         Column("complete", "u1", "seen to its last octet", flag=True),
+        Column(
+            "recovered",
+            "u1",
+            "found by evidence where frames could not be told from the start: how sure it is one",
+            values=RECOVERED,
+        ),
         Column("offset", "i8", "where its header starts", "offset"),
         packet("first_packet", "packet with its first octet"),
         packet("last_packet", "packet with its last octet"),
@@ -155,6 +163,7 @@ MESSAGES = Schema(
         Column("inflate", "u1", "how inflation went", source="RFC 7692 §7.2.2", values=INFLATES),
         Column("utf8", "u1", "whether the text is UTF-8", source="RFC 6455 §8.1", values=VERDICTS),
         Column("complete", "u1", "all of it was seen", flag=True),
+        Column("recovered", "u1", "how sure its first frame is, where that was found by evidence", values=RECOVERED),
         Column("close_code", "i4", "status code of a Close, as on the wire", null=-1, source="RFC 6455 §7.4"),
         text("close_reason", "reason of a Close", "RFC 6455 §7.1.6"),
         Column("answers", "i8", "the Ping or Close that it answers", "row of MESSAGES", null=-1),

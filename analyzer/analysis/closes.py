@@ -16,6 +16,8 @@ from dissectors.websocket.opcodes import ABNORMAL, NO_STATUS
 
 FAILING = (Note.CLOSE_ONE_OCTET, Note.CLOSE_CODE_FORBIDDEN, Note.CLOSE_REASON_NOT_UTF8)
 """What is wrong with a Close that its receiver cannot take for one."""
+FAILING_FRAME = (Note.RSV_NOT_NEGOTIATED, Note.RSV1_ON_CONTROL, Note.CONTROL_TOO_LONG, Note.CONTROL_FRAGMENTED)
+"""The same of a frame, where that frame is the Close."""
 OPEN, CLEAN, UNANSWERED_CLOSE, FIN, RST, REFUSED_VERDICT, NO_RESPONSE, OTHER_PROTOCOL, LOST = range(9)
 """Codes of `schemas.VERDICTS`."""
 
@@ -107,12 +109,20 @@ def _reported(tables: Mapping[str, Table], columns: Mapping[str, Array], lost: A
     messages, notes = tables["messages"], tables["notes"]
     bad = notes["channel"][np.isin(notes["code"], FAILING)], notes["direction"][np.isin(notes["code"], FAILING)]
     failing = set(zip(bad[0].tolist(), bad[1].tolist(), strict=True))
+    frames = np.flatnonzero(np.isin(notes["code"], FAILING_FRAME))
+    wrong = set(zip(*(notes[name][frames].tolist() for name in ("channel", "direction", "offset")), strict=True))
     for side, peer in (("client", "server"), ("server", "client")):
         row, code = columns[f"{peer}_close"], columns[f"{peer}_code"]
         received = np.where(code >= 0, code, np.where(messages.take("length", row) == 0, NO_STATUS, -1))
         if failing:
             ends = zip(messages.take("channel", row).tolist(), messages.take("direction", row).tolist(), strict=True)
             received = np.where([end in failing for end in ends], ABNORMAL, received)
+        if wrong:
+            at = tables["frames"].take("offset", messages.take("last_frame", row)).tolist()
+            places = zip(
+                messages.take("channel", row).tolist(), messages.take("direction", row).tolist(), at, strict=True
+            )
+            received = np.where([place in wrong for place in places], ABNORMAL, received)
         told = np.where(row >= 0, received, np.where(ended & ~lost, ABNORMAL, -1))
         had = (result == ACCEPTED) | ((side == "client") & (result != OTHER))
         reported[f"{side}_reported"] = np.where(had, told, -1)

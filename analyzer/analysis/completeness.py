@@ -34,6 +34,8 @@ class Completeness:
     """Too far from their stream to belong to it."""
     packets_cut: int
     """Whose data the capture cut short (snaplen)."""
+    checksums: tuple[int, int, int]
+    """Of a sample of data packets: checksums judged, left by the sender to its network card, wrong."""
     ignored: dict[str, int]
     """Packets that were not read, by reason."""
     dropped: int | None
@@ -61,6 +63,7 @@ def completeness(snapshot: Snapshot) -> Completeness:
     kinds = {**traffic.kinds, "fragment": traffic.fragments_lost}
     return Completeness(
         traffic.packets, traffic.seen, traffic.unseen, traffic.repeated, traffic.stray, traffic.cut_packets,
+        traffic.checksums,
         {why: kinds[kind] for kind, why in IGNORED.items() if kinds.get(kind)},
         snapshot.source.dropped, snapshot.source.statistics, snapshot.problems,
     )  # fmt: skip

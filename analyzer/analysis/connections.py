@@ -5,7 +5,7 @@ A row for every handshake, in their order: opened, refused, unanswered, or switc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ from analyzer.analysis.encrypted import Encrypted, encrypted_columns
 from analyzer.analysis.evidence import websocket_facts
 from analyzer.analysis.facts import Facts
 from analyzer.analysis.frames import Framing
+from analyzer.analysis.legs import twin_columns
+from analyzer.analysis.transport import transport_columns
 from analyzer.analysis.unseen import unseen_octets
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Severity
@@ -32,12 +34,13 @@ from dissectors.websocket.opcodes import PONG
 
 
 def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
-             number_of: npt.NDArray[np.int64], strings: Strings, encrypted: Encrypted) -> dict[str, Table]:  # fmt: skip
+             number_of: npt.NDArray[np.int64], strings: Strings, encrypted: Encrypted,
+             starts: Sequence[int]) -> dict[str, Table]:  # fmt: skip
     """CONNECTIONS, CLOSES and INCIDENTS, as they stand. `number_of`: the framing's number of the WebSocket session
-    on a TCP connection, -1 for none."""
+    on a TCP connection, -1 for none. `starts`: virtual offsets at which files begin."""
     made = {name: Table(tables[name].schema) for name in ("connections", "closes", "encrypted", "incidents")}
     if len(tables["handshakes"]):
-        _sessions(made, tables, framing, assembly, number_of, strings)
+        _sessions(made, tables, framing, assembly, number_of, strings, starts)
     if encrypted.hellos:
         columns, found = encrypted_columns(tables, encrypted, assembly, len(made["incidents"]))
         made["encrypted"].append(columns)
@@ -46,7 +49,7 @@ def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
 
 
 def _sessions(made: Mapping[str, Table], tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
-              number_of: npt.NDArray[np.int64], strings: Strings) -> None:  # fmt: skip
+              number_of: npt.NDArray[np.int64], strings: Strings, starts: Sequence[int]) -> None:  # fmt: skip
     """The rows of WebSocket sessions."""
     shakes = tables["handshakes"]
     channel = shakes["channel"]
@@ -56,6 +59,7 @@ def _sessions(made: Mapping[str, Table], tables: Mapping[str, Table], framing: F
     number = np.where(accepted, number_of[stream], -1)
     closes = close_columns(tables, framing, assembly, stream, client, number)
     connections = _columns(tables, framing, assembly, channel, stream, client, number, closes)
+    connections |= twin_columns(tables, assembly, connections, starts)
     facts = websocket_facts(tables, framing, strings, connections, closes, number)
     made["incidents"].append(_causes(facts, connections, closes))
     made["connections"].append(connections)
@@ -90,6 +94,8 @@ def _columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, 
         "key": _keys(tables, stream), "channel": channel, "stream": stream,
         "handshake": np.arange(len(shakes)), "client_direction": client,
         "known_by": tables["channels"]["known_by"][channel], "tunnel": streams["tunnel"][stream],
+        "connect_target": tables["channels"]["connect_target"][channel],
+        "proxied_source": tables["channels"]["proxied_source"][channel],
         "state": _states(result, closes), "opened": np.where(number >= 0, shakes["last_time"], NO_TIME),
         "first_time": streams["first_time"][stream],
         "last_time": assembly.segments.column("last_time")[stream],
@@ -116,7 +122,7 @@ def _columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, 
         columns[f"{name}_unanswered"] = tally(waiting)
         columns[f"{name}_seen"] = np.maximum(reach[2 * stream + side] - missing[2 * stream + side], 0)
         columns[f"{name}_unseen"] = unseen[2 * stream + side]
-    return columns
+    return columns | transport_columns(assembly, stream, client)
 
 
 def _keys(tables: Mapping[str, Table], stream: Array) -> Array:

@@ -23,6 +23,7 @@ from analyzer.analysis.snapshot import Snapshot
 from analyzer.schemas import DATA
 from dissectors.websocket.deflate import Inflater
 from dissectors.websocket.masking import unmask
+from dissectors.websocket.message_walk import CONTEXT_LOST
 from dissectors.websocket.opcodes import CLOSE
 
 LOOK = 64 << 20
@@ -187,13 +188,17 @@ class Contents:
 
     def _takeover(self, message: dict[str, int]) -> bool:
         shakes = self.snapshot["handshakes"]
-        row = int(np.flatnonzero((shakes["channel"] == message["channel"]) & (shakes["deflate"] == 1))[-1])
-        shake = shakes.row(row)
+        rows = np.flatnonzero((shakes["channel"] == message["channel"]) & (shakes["deflate"] == 1))
+        if not len(rows):
+            return True  # no handshake says it; a window that is kept serves a sender that does not use it too
+        shake = shakes.row(int(rows[-1]))
         return bool(shake["client_takeover" if message["direction"] == shake["direction"] else "server_takeover"])
 
     def _inflate(self, row: int, message: dict[str, int]) -> Payload:
         if not self._takeover(message):
             return self._one(message, Inflater())
+        if message["inflate"] == CONTEXT_LOST:
+            return Payload(b"", False, "an earlier part of the compression context is missing")
         slot = 2 * message["channel"] + message["direction"]
         slots, rows = self._compressed
         low, high = np.searchsorted(slots, [slot, slot + 1])

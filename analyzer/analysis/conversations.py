@@ -10,6 +10,10 @@ its spans belong to the frame walk. In the third nobody wants them: it is not HT
 A client may send frames before it has seen the 101 (RFC 6455 §4.1 forbids it, software does it). Their spans were
 delivered before anybody could know what they are; they are handed to the frame walk as if the packet that completed
 the 101 had delivered them.
+
+A connection may begin more than once: behind a PROXY header, and behind each CONNECT that succeeded. Then `Talk.starts`
+moves on, its first octets are judged anew, and what follows CONNECT is another channel. Offsets stay those of the TCP
+connection, so that nothing else need know.
 """
 
 from __future__ import annotations
@@ -29,13 +33,26 @@ from analyzer.analysis.openings import Agreed, Batch, Order, Rows, by_direction,
 from analyzer.analysis.sniffing import protocol_of
 from analyzer.capture.records import Source
 from analyzer.limits import Limits
-from analyzer.schemas import BY_REQUEST, BY_RESPONSE, CHANNELS, DATA, END, GAP, MIDDLE, RESET
+from analyzer.schemas import (
+    BY_REQUEST,
+    BY_RESPONSE,
+    CHANNELS,
+    CONNECT_CHANNEL,
+    DATA,
+    END,
+    GAP,
+    MIDDLE,
+    RESET,
+    TCP_CHANNEL,
+)
 from analyzer.streams.assembly import Delivered
 from dissectors.columns import wider
 from dissectors.http.dialogue import Dialogue, Exchange, Upgrade
 from dissectors.http.openings import Openings
 from dissectors.http.sniff import Claim, sniff
 from dissectors.http.upgrade import Handshake
+from dissectors.notes import Note
+from dissectors.proxy import Broken, Passed, proxy_header
 from dissectors.schemas import ACCEPTED, EXCHANGES, HANDSHAKES
 from dissectors.tables import Array, Strings, Table
 from dissectors.tls import HELLO_LIMIT, NOTHING, client_hello
@@ -44,6 +61,8 @@ HTTP, WEBSOCKET, OPAQUE, ENCRYPTED = 0, 1, 2, 3
 """Phases. From OPAQUE on, rows of packets and spans are let go."""
 TLS_RECORDS = (b"\x16\x03", b"\x17\x03")
 """First octets of TLS: records of handshake, or of data where the capture began later (RFC 8446 §5.1)."""
+TLS_OR_PROXY = (b"\x16", b"\x17", b"P", b"\r")
+"""First octets that begin TLS, or a PROXY header of either version: whoever begins so is asked further."""
 
 
 class Piece(NamedTuple):
@@ -72,6 +91,19 @@ class Talk:
     """Row of SPANS of its last piece."""
     seen: list[Piece] = field(default_factory=list)
     head: list[bytes] = field(default_factory=lambda: [b"", b""])
+    starts: list[int] = field(default_factory=lambda: [0, 0])
+    """Stream offsets at which what it says now begins."""
+    passed: Passed | None = None
+    """The PROXY header before it."""
+    fault: tuple[int, int, int, str] | None = None
+    """What is wrong with that: direction, offset, row of SPANS, in words."""
+    targets: list[str] = field(default_factory=list)
+    """What the CONNECTs around it asked for."""
+    parent: int = -1
+    waits: int = -1
+    """The direction that must be heard first: the client's, where a response was captured before its PROXY header."""
+    since: int = 0
+    """Pieces of `seen` that came before its first octets could be judged."""
 
 
 class Upgraded(NamedTuple):
@@ -123,6 +155,8 @@ class Conversations:
         self._moved: dict[int, int] = {}
         self._first_mark = 0
         self._now = LAST
+        self.ahead: dict[int, int] = {}
+        """Times of packets whose octets are delivered before they were captured (`overlaps.Correction`)."""
         self._spans: Delivered | None = None
 
     def reserve(self, streams: int) -> None:
@@ -139,7 +173,8 @@ class Conversations:
         self.reserve(streams)
         stream = spans.slot >> 1
         wanted = (spans.offset + spans.length >= self.wanted[spans.slot]) | (spans.kind >= END)
-        rows = np.flatnonzero((self.phase[stream] == HTTP) & wanted)
+        plain = (spans.kind <= GAP) | (spans.kind >= END)
+        rows = np.flatnonzero((self.phase[stream] == HTTP) & wanted & plain)
         if not len(rows):
             return []
         batch = gather(spans, octets, rows, self.talks, self._openings)
@@ -169,10 +204,7 @@ class Conversations:
             if talk is None:
                 talk = talks[number] = Talk(number)
             talk.last = piece.mark
-            if talk.dialogue is None:
-                self._decide(talk, piece, octets, position)
-            else:
-                self._feed(talk, talk.dialogue, piece, octets, position)
+            self._take(talk, piece, octets, position)
         self._settle()
         return self._open(spans, batch)
 
@@ -182,6 +214,7 @@ class Conversations:
         for stream in sorted(self.talks):
             talk = self.talks[stream]
             if talk.dialogue is None:
+                self._tell_fault(talk)
                 self.protocols["nothing" if not any(talk.head) else "other"] += 1
                 continue
             self.protocols["http"] += 1
@@ -198,41 +231,105 @@ class Conversations:
             return bytes(octets[position + skip : position + piece.length])
         return self.source.read(piece.at + skip, piece.length - skip)
 
+    def _take(self, talk: Talk, piece: Piece, octets: memoryview, position: int) -> None:
+        if talk.dialogue is None:
+            self._decide(talk, piece, octets, position)
+        else:
+            self._feed(talk, talk.dialogue, piece, octets, position)
+
+    def _again(self, talk: Talk, piece: Piece, octets: memoryview, position: int) -> None:
+        """Look at kept pieces again, the last of which is `piece`: it is now known what they are."""
+        seen, talk.seen = talk.seen, []
+        for earlier in seen:
+            if talk.stream in self._left:
+                return
+            self._take(talk, earlier, octets, position if earlier is piece else -1)
+
+    def _restart(self, talk: Talk, piece: Piece, octets: memoryview, position: int) -> None:
+        """A response told what the connection is, and now its client may begin with a PROXY header. Nothing was read
+        yet: a response waits for its request."""
+        talk.waits, talk.dialogue, talk.head = piece.slot & 1, None, [b"", b""]
+        self._moved[piece.slot] = talk.starts[talk.waits]
+        self._moved[piece.slot ^ 1] = talk.starts[1 - talk.waits]
+        talk.seen.append(piece)
+        self._again(talk, piece, octets, position)
+
     def _decide(self, talk: Talk, piece: Piece, octets: memoryview, position: int) -> None:
         """Find out from its first octets whether a connection speaks HTTP, and which side is the client."""
         side = piece.slot & 1
         if piece.kind == DATA:
-            talk.head[side] += self._octets(piece, piece.offset, octets, position)[:HELLO_LIMIT]
+            start = max(piece.offset, talk.starts[side])
+            talk.head[side] += self._octets(piece, start, octets, position)[:HELLO_LIMIT]
             claim = sniff(talk.head[side])
+            if talk.head[side].startswith(TLS_OR_PROXY):
+                claim = self._prefixed(talk, side, piece, claim)
         elif piece.kind == GAP:
             claim = Claim.NO
         else:
             return
+        if claim is Claim.RESPONSE and talk.waits == 1 - side:
+            claim = Claim.UNDECIDED
         talk.seen.append(piece)
-        if claim is Claim.UNDECIDED and len(talk.seen) < self.limits.undecided_spans:
+        if claim is Claim.UNDECIDED and len(talk.seen) - talk.since < self.limits.undecided_spans:
             return
         if claim is Claim.REQUEST or claim is Claim.RESPONSE:
             client = side if claim is Claim.REQUEST else 1 - side
             known_by = BY_REQUEST if claim is Claim.REQUEST else BY_RESPONSE
-            talk.channel = self._channels.add(self._at, (0, talk.stream, client, known_by))
-            talk.dialogue = Dialogue(client)
-            seen, talk.seen = talk.seen, []
-            for earlier in seen:
-                if talk.stream not in self._left:
-                    here = position if earlier is piece else -1
-                    self._feed(talk, talk.dialogue, earlier, octets, here)
+            talk.channel = self._channels.add(self._at, channel_row(talk, client, known_by))
+            talk.dialogue = Dialogue(client, (talk.starts[0], talk.starts[1]))
+            self._tell_fault(talk)
+            self._again(talk, piece, octets, position)
             return
         if piece.kind == DATA and talk.head[side].startswith(TLS_RECORDS):
             hello = client_hello(talk.head[side])
-            if not hello.complete and len(talk.seen) < self.limits.undecided_spans:
+            if not hello.complete and len(talk.seen) - talk.since < self.limits.undecided_spans:
                 return
             self.protocols["tls"] += 1
-            self.encrypted.add(talk.stream, side if hello is not NOTHING else -1, hello)
+            source = talk.passed.source if talk.passed else ""
+            self.encrypted.add(talk.stream, side if hello is not NOTHING else -1, hello, _target(talk), source)
+            self._tell_fault(talk)
             self._leave(talk, ENCRYPTED)
             return
         middle = self.tables["streams"].row(talk.stream)["opening"] == MIDDLE
-        self.protocols[protocol_of(talk.head[side], middle)] += 1
+        self.protocols[protocol_of(talk.head[side], middle and not talk.targets)] += 1
+        self._tell_fault(talk)
         self._leave(talk, OPAQUE)
+
+    def _prefixed(self, talk: Talk, side: int, piece: Piece, claim: Claim) -> Claim:
+        """What a direction is that may begin with a PROXY header, or with TLS of which one octet is there."""
+        head = talk.head[side]
+        if len(head) == 1 and claim is Claim.NO:
+            return Claim.UNDECIDED
+        if talk.passed is not None or talk.fault is not None:
+            return claim
+        found = proxy_header(head)
+        if found is False:
+            return claim
+        talk.since = len(talk.seen)
+        if found is True:
+            # the header bounds its own octets; the other side's are bounded here
+            return Claim.UNDECIDED if len(talk.seen) < self.limits.early_spans else Claim.NO
+        if isinstance(found, Broken):
+            talk.fault = side, talk.starts[side], piece.mark, found.problem
+            return Claim.NO
+        assert isinstance(found, Passed)
+        if found.problem:
+            talk.fault = side, talk.starts[side], piece.mark, found.problem
+        talk.passed = found
+        talk.starts[side] += found.length
+        talk.head[side] = head[found.length :]
+        rest = sniff(talk.head[side])
+        one = len(talk.head[side]) == 1 and talk.head[side].startswith(TLS_OR_PROXY)
+        return Claim.UNDECIDED if one else rest
+
+    def _tell_fault(self, talk: Talk) -> None:
+        """A PROXY header was wrong."""
+        if talk.fault is not None and talk.fault[3]:
+            side, offset, mark, problem = talk.fault
+            length = talk.passed.length if talk.passed else 0
+            packet, time = self._place(mark)
+            self.notes.one(Note.PROXY_HEADER_BAD, talk.channel, side, offset, length, packet, time, problem, self._now)
+            talk.fault = *talk.fault[:3], ""
 
     def _leave(self, talk: Talk, phase: int) -> None:
         self._left[talk.stream] = phase
@@ -256,7 +353,11 @@ class Conversations:
             if piece.offset + piece.length < start:
                 return
             start = max(start, piece.offset)
-            dialogue.feed(side, start, self._octets(piece, start, octets, position), piece.mark)
+            fed = self._octets(piece, start, octets, position)
+            if side == dialogue.client and not talk.head[side] and fed.startswith(TLS_OR_PROXY) and talk.waits < 0:
+                self._restart(talk, piece, octets, position)
+                return
+            dialogue.feed(side, start, fed, piece.mark)
             if len(talk.seen) < self.limits.early_spans:
                 # beyond the limit the frame walk finds offsets left out, and says that framing is lost
                 talk.seen.append(piece)
@@ -270,6 +371,10 @@ class Conversations:
                 dialogue.close(1 - side, dialogue.wanted[1 - side], piece.mark)
         if dialogue.exchanges or dialogue.notes or dialogue.upgrade is not None:
             self._collect(talk, dialogue)
+        if talk.dialogue is None:
+            self._moved[piece.slot], self._moved[piece.slot ^ 1] = talk.starts[side], talk.starts[1 - side]
+            self._again(talk, piece, octets, position)
+            return
         self._moved[piece.slot] = dialogue.wanted[side]
         self._moved[piece.slot ^ 1] = dialogue.wanted[1 - side]
 
@@ -301,6 +406,9 @@ class Conversations:
 
     def _upgrade(self, talk: Talk, upgrade: Upgrade) -> None:
         """The connection left HTTP."""
+        if upgrade.tunnel is not None:
+            self._enter(talk, upgrade, upgrade.tunnel)
+            return
         shake = upgrade.handshake
         self.protocols["http"] += 1
         if shake is None or shake.result != ACCEPTED or talk.dialogue is None:
@@ -318,6 +426,22 @@ class Conversations:
         self._upgrades.append(_Left(self._at, talk.stream, talk.channel, client, upgrade, shake, release, early))
         self._leave(talk, WEBSOCKET)
 
+    def _enter(self, talk: Talk, upgrade: Upgrade, target: str) -> None:
+        """A CONNECT succeeded: what follows begins anew, in a channel of its own (RFC 9110 §9.3.6)."""
+        self.protocols["connect-tunnel"] += 1
+        full = len(talk.seen) >= self.limits.early_spans
+        if full or len(talk.targets) >= self.limits.tunnels:
+            packet, time = self._place(upgrade.mark)
+            why = "packets before its answer" if full else f"inside {len(talk.targets)} others"
+            self.notes.one(Note.TUNNEL_LIMIT, talk.channel, 0, -1, 0, packet, time, why, self._now)
+            self._leave(talk, OPAQUE)
+            return
+        talk.parent, talk.channel = talk.channel, -1
+        talk.targets.append(target)
+        talk.starts = list(upgrade.starts)
+        talk.dialogue, talk.head, talk.fault, talk.since, talk.waits = None, [b"", b""], None, 0, -1
+        talk.seen = [piece for piece in talk.seen if piece.offset + piece.length > talk.starts[piece.slot & 1]]
+
     def _open(self, spans: Delivered, batch: Batch | None) -> list[Upgraded]:
         """Append the rows of the chunk, and hand the connections that left HTTP for WebSocket to the frame walk."""
         left, self._upgrades = self._upgrades, []
@@ -330,8 +454,9 @@ class Conversations:
             by_request = np.argsort(batch.request)
             channel = np.empty(len(batch), np.int64)
             channel[by_request] = self._channels.append(
-                {"kind": np.zeros(len(batch)), "stream": batch.stream[by_request], "client": batch.client[by_request],
-                 "known_by": np.full(len(batch), BY_REQUEST)}
+                self._channels.absent(len(batch))
+                | {"kind": np.zeros(len(batch)), "stream": batch.stream[by_request],
+                   "client": batch.client[by_request], "known_by": np.full(len(batch), BY_REQUEST)}
             )  # fmt: skip
             exchange = channel
             for gathered in (self._exchanges, self._handshakes):
@@ -360,7 +485,21 @@ class Conversations:
         if mark < 0:
             return Place()
         packet = self.tables["spans"].row(mark)["packet"]
+        if packet in self.ahead:
+            return Place(packet, self.ahead[packet])
         return Place(packet, self.tables["packets"].row(packet)["time"])
+
+
+def _target(talk: Talk) -> str:
+    return talk.targets[-1] if talk.targets else ""
+
+
+def channel_row(talk: Talk, client: int, known_by: int) -> tuple[int | str, ...]:
+    """A row of CHANNELS."""
+    passed = talk.passed or Passed(0, 0)
+    kind = CONNECT_CHANNEL if talk.targets else TCP_CHANNEL
+    return (kind, talk.stream, client, known_by, talk.parent, *talk.starts, _target(talk), passed.source,
+            passed.version, passed.destination, passed.details)  # fmt: skip
 
 
 def _forget(talk: Talk, exchange: Exchange) -> None:
@@ -392,6 +531,10 @@ class Gathered:
         self._rows.append(row)
         self._places.append(place)
         return number
+
+    def absent(self, count: int) -> dict[str, Array]:
+        """Columns of rows that have nothing."""
+        return {column.name: np.full(count, column.null or 0, column.dtype) for column in self.table.schema.columns}
 
     def append(self, batch: Mapping[str, Array] | None = None) -> Rows:
         """Append everything to the table, the rows of the batch among them, whose numbers are returned."""

@@ -38,6 +38,8 @@ class Hello(NamedTuple):
     client: int
     server_name: int
     protocols: int
+    target: int
+    source: int
 
 
 class Encrypted:
@@ -50,10 +52,14 @@ class Encrypted:
         self._last = np.full((6, 512), NO_TIME, np.int64)
         self._known: dict[tuple[int, int], tuple[Tail, int, int]] = {}
 
-    def add(self, stream: int, client: int, hello: ClientHello) -> None:
-        """A connection turned out to be TLS."""
+    def add(self, stream: int, client: int, hello: ClientHello, target: str, source: str) -> None:
+        """A connection turned out to be TLS; `target` is that of a CONNECT around it, `source` the client that a PROXY
+        header names."""
         intern = self.strings.intern
-        self.hellos.append(Hello(stream, client, intern(hello.server_name), intern(",".join(hello.protocols))))
+        self.hellos.append(
+            Hello(stream, client, intern(hello.server_name), intern(",".join(hello.protocols)), intern(target),
+                  intern(source))
+        )  # fmt: skip
 
     def feed(self, spans: Delivered, mine: npt.NDArray[np.bool_]) -> None:
         """Remember the last two deliveries of each direction; `mine` says which spans are data of TLS connections."""
@@ -95,8 +101,8 @@ class Encrypted:
 def encrypted_columns(tables: Mapping[str, Table], encrypted: Encrypted, assembly: Assembly,
                       first_incident: int) -> tuple[dict[str, Array], dict[str, Array]]:  # fmt: skip
     """The rows of ENCRYPTED, and those of INCIDENTS that they make."""
-    hellos = np.array(encrypted.hellos, np.int64).reshape(-1, 4)
-    stream, told, names, protocols = hellos.T
+    hellos = np.array(encrypted.hellos, np.int64).reshape(-1, len(Hello._fields))
+    stream, told, names, protocols, targets, sources = hellos.T
     streams = tables["streams"]
     opening = streams["opening"][stream].astype(np.int64)
     ports = streams["port_0"][stream], streams["port_1"][stream]
@@ -106,7 +112,8 @@ def encrypted_columns(tables: Mapping[str, Table], encrypted: Encrypted, assembl
         "key": streams["first_offset"][stream], "stream": stream, "client_direction": client,
         "tunnel": streams["tunnel"][stream],
         "known_by": np.where(told >= 0, BY_REQUEST, np.where(opening == MIDDLE, BY_NOTHING, BY_SYN)),
-        "server_name": names, "protocols": protocols, "first_time": streams["first_time"][stream],
+        "server_name": names, "protocols": protocols, "connect_target": targets, "proxied_source": sources,
+        "first_time": streams["first_time"][stream],
         "last_time": assembly.segments.column("last_time")[stream],
     }  # fmt: skip
     unseen = unseen_octets(assembly)

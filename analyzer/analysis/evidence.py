@@ -47,7 +47,7 @@ def websocket_facts(tables: Mapping[str, Table], framing: Framing, strings: Stri
         "frames": connections["client_frames"] + connections["server_frames"],
         "peer_spoke_last": np.where(ender == 0, idle[1] < idle[0], idle[0] < idle[1]).astype(np.int64),
     }  # fmt: skip
-    found |= _legs(shakes, closes)
+    found |= _legs(connections, closes)
     found |= _violations(tables, connections, closer)
     found |= _pings(framing, number, client, ender, closes["end_time"])
     found |= _last_messages(tables, connections, closes)
@@ -65,34 +65,23 @@ def _span(start: Array, stop: Array, known: Array) -> Array:
     return found
 
 
-def _legs(shakes: Table, closes: Columns) -> dict[str, Array]:
-    """Both legs of a connection through a proxy carry one Sec-WebSocket-Key: that of the second leg's client is the
-    first leg's server. `middle` is 1 where that proxy ended both within `AT_ONCE`."""
-    key = shakes["key"]
-    order = np.argsort(key, kind="stable")
-    twins = (
-        order[np.flatnonzero(np.diff(key[order], append=-1) == 0)],
-        order[1:][np.flatnonzero(np.diff(key[order]) == 0)],
-    )
-    first, second = twins
-    alone = np.bincount(key, minlength=1)[key[first]] == 2
-    first, second = first[alone & (key[first] > 0)], second[alone & (key[first] > 0)]
-    asked, opened = shakes["first_time"], shakes["last_time"]
-    late = asked[first] > asked[second]
-    front, back = np.where(late, second, first), np.where(late, first, second)
-    # a proxy asks behind it before it answers: fixed keys of scripts are not legs of one connection
-    nested = (asked[back] > asked[front]) & (opened[back] < opened[front]) & (asked[front] != NO_TIME)
-    front, back = front[nested], back[nested]
+def _legs(connections: Columns, closes: Columns) -> dict[str, Array]:
+    """`middle` is 1 where the proxy between two legs ended both within `AT_ONCE`: it is the first leg's server, and the
+    second leg's client."""
+    front = np.flatnonzero(connections["server_leg"] >= 0)
+    back = connections["server_leg"][front]
     middle = (
         (closes["end_by"][front] == 1) & (closes["end_by"][back] == 0)
         & (closes["close_message"][front] < 0) & (closes["close_message"][back] < 0)
         & (np.abs(closes["end_time"][front] - closes["end_time"][back]) <= AT_ONCE)
     )  # fmt: skip
-    found = {name: np.full(len(key), -1, np.int64) for name in ("middle", "front_end", "back_end")}
-    for rows in (front, back):
-        found["middle"][rows] = middle
-        found["front_end"][rows] = closes["end"][front]
-        found["back_end"][rows] = closes["end"][back]
+    found = {name: np.full(len(connections["stream"]), -1, np.int64) for name in ("middle", "front_end", "back_end")}
+    # in a chain of proxies a leg has two neighbours: the one that ended both is told of
+    order = np.argsort(middle, kind="stable")
+    for rows in (front[order], back[order]):
+        found["middle"][rows] = middle[order]
+        found["front_end"][rows] = closes["end"][front[order]]
+        found["back_end"][rows] = closes["end"][back[order]]
     return found
 
 

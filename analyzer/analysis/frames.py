@@ -10,12 +10,16 @@ import numpy.typing as npt
 
 from analyzer.analysis.observations import Observations
 from analyzer.analysis.openings import Agreed
+from analyzer.analysis.recovery import Recovery
+from analyzer.capture.records import Source
 from analyzer.limits import Limits
+from dissectors.notes import Note
 from dissectors.schemas import FRAMES, MESSAGES
 from dissectors.tables import Strings, Table
-from dissectors.websocket.frame_walk import Directions, Events, FrameRows, NoteRows
+from dissectors.websocket.frame_walk import Directions, Events, FrameRows, NoteRows, Parked, resume
 from dissectors.websocket.frame_walk import walk as walk_frames
 from dissectors.websocket.message_walk import Folds, MessageRows
+from dissectors.websocket.message_walk import resume as resume_messages
 from dissectors.websocket.message_walk import walk as walk_messages
 from dissectors.websocket.scanner import frame_columns
 
@@ -33,22 +37,28 @@ class Run:
     packet: npt.NDArray[np.int64]
     time: npt.NDArray[np.int64]
     release: npt.NDArray[np.int64]
+    at: npt.NDArray[np.int64]
+    """Where the octets stand in the capture."""
 
 
 class Framing:
     """The WebSocket layer of one analysis. A connection's slots are 2n and 2n + 1, by physical direction."""
 
-    def __init__(self, tables: Mapping[str, Table], strings: Strings, notes: Observations, limits: Limits) -> None:
+    def __init__(self, tables: Mapping[str, Table], strings: Strings, notes: Observations, source: Source,
+                 limits: Limits) -> None:  # fmt: skip
         self.frames = tables[FRAMES.name]
         self.messages = tables[MESSAGES.name]
         self.notes = notes
         self.directions = Directions()
+        self.directions.searching = 1
+        self.recovery = Recovery(self.directions, source, limits.look_ahead)
         self.folds = Folds(strings, limits.inflated)
         self.channels: list[int] = []
         self._frame_rows = FrameRows()
         self._events = Events()
         self._message_rows = MessageRows()
         self._note_rows = NoteRows()
+        self._parked = Parked()
 
     def open(self, agreed: Agreed) -> int:
         """Sessions begin. Returns the number n of the first."""
@@ -68,18 +78,51 @@ class Framing:
             return
         self.folds.reserve(2 * len(self.channels))
         for run in runs:
-            walk_frames(
-                self.directions, self._frame_rows, self._events, self._note_rows, run.octets,
+            self._walk([(run, 0)])
+        self._append()
+
+    def finish(self, release: int) -> None:
+        """The capture ended: a last look at directions whose framing is lost."""
+        for slot in self.recovery.waiting():
+            rest: list[tuple[Run, int]] = []
+            while slot in self.recovery.held:
+                self._look(slot, release, rest)
+                self._walk(rest)
+        self._append()
+
+    def _walk(self, rest: list[tuple[Run, int]]) -> None:
+        """Walk runs, the last first, and look for frames wherever a direction has become ripe for it."""
+        while rest:
+            run, at = rest.pop()
+            at = walk_frames(
+                self.directions, self._frame_rows, self._events, self._note_rows, self._parked, run.octets,
                 run.slot.data, run.kind.data, run.offset.data, run.length.data, run.position.data,
-                run.packet.data, run.time.data, run.release.data,
+                run.packet.data, run.time.data, run.release.data, run.at.data, at,
             )  # fmt: skip
             walk_messages(self.folds, self._events, self._message_rows, self._note_rows, run.octets)
             self._events.clear()
-        self._append()
+            if at < len(run.slot):
+                rest.append((run, at))
+            if self._parked.count:
+                ripe = self.recovery.park(self._parked)
+                self._parked.clear()
+                self._look(ripe, int(run.release[at - 1]), rest)
+
+    def _look(self, slot: int, release: int, rest: list[tuple[Run, int]]) -> None:
+        """Look for frames in what is parked of a direction; where they go on, there is more to walk."""
+        found = self.recovery.look(slot, release)
+        if found is None:
+            return
+        self._note_rows.now = release
+        resume_messages(self.folds, self._message_rows, self._note_rows, slot, found.packet, found.time)
+        resume(self.directions, self._note_rows, slot, found.at, found.reach, found.bits, found.packet, found.time)
+        rest.append((Run(**found.run), 0))
 
     def _append(self) -> None:
         channels = np.array(self.channels, np.int32)
         rows = self._frame_rows
+        if self._note_rows.count:
+            _into_payload(self._note_rows, rows)
         if rows.count:
             cell = rows.column
             slot, missing = cell("slot"), cell("missing")
@@ -126,5 +169,21 @@ class Framing:
         ]
 
 
+OF_PAYLOAD = (Note.CLOSE_ONE_OCTET, Note.CLOSE_CODE_FORBIDDEN, Note.CLOSE_REASON_NOT_UTF8)
+"""Codes about octets of a Close frame's payload, which the message walk tells by where the frame starts."""
+
+
+def _into_payload(notes: NoteRows, frames: FrameRows) -> None:
+    """Move these notes from the start of their frame to the octets that they are about; such frames end in the walk
+    that tells of them."""
+    cells = np.asarray(notes.cells)
+    slot, offset, length = (frames.column(name) for name in ("slot", "offset", "header_length"))
+    for row in np.flatnonzero(np.isin(notes.column("code"), OF_PAYLOAD)).tolist():
+        at = np.flatnonzero((slot == cells[row, 1]) & (offset == cells[row, 2]))
+        reason = cells[row, 0] == Note.CLOSE_REASON_NOT_UTF8
+        cells[row, 2] += int(length[at[0]]) + (2 if reason else 0)
+        cells[row, 3] -= 2 if reason else 0
+
+
 _SAME = ("opcode", "first_frame", "last_frame", "frames", "length", "inflated", "compressed", "inflate", "utf8",
-         "complete", "close_code", "answers", "first_time", "time")  # fmt: skip
+         "complete", "close_code", "answers", "first_time", "time", "recovered")  # fmt: skip

@@ -7,17 +7,19 @@ the order of the packets that completed them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from analyzer.analysis.connections import conclude
 from analyzer.analysis.conversations import ENCRYPTED, OPAQUE, Conversations, Piece, Upgraded
+from analyzer.analysis.datagrams import note_overlaps
 from analyzer.analysis.frames import Framing, Run
-from analyzer.analysis.observations import Observations
-from analyzer.analysis.overlaps import note_overlaps
+from analyzer.analysis.observations import LAST, Observations
+from analyzer.analysis.overlaps import Copies, Correction, Sample
 from analyzer.analysis.remains import append_remains
 from analyzer.analysis.snapshot import Snapshot, Traffic
+from analyzer.analysis.transport import note_transport
 from analyzer.analysis.unseen import unseen_octets
 from analyzer.capture.records import Records, Source
 from analyzer.limits import Limits
@@ -25,7 +27,7 @@ from analyzer.packets.addresses import AddressBook
 from analyzer.packets.decode import decode
 from analyzer.packets.fragments import Fragments
 from analyzer.packets.unwrapping import Unwrapping
-from analyzer.schemas import DATA, END, GAP, KINDS, TABLES
+from analyzer.schemas import DATA, END, KINDS, TABLES
 from analyzer.streams.assembly import Assembly, Delivered
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
@@ -41,17 +43,25 @@ def analyze(source: Source, *, limits: Limits | None = None,
     """Read a capture to its end. `progress` is told octets read and octets in all after every chunk."""
     limits = limits or Limits()
     analysis = Analysis(source, limits)
-    for records in source.chunks(limits.chunk):
+    snapshot = _read(analysis, progress)
+    while corrected := analysis.corrected():
+        analysis = corrected
+        snapshot = _read(analysis, progress)
+    return snapshot
+
+
+def _read(analysis: Analysis, progress: Callable[[int, int], None] | None) -> Snapshot:
+    for records in analysis.source.chunks(analysis.limits.chunk):
         analysis.feed(records)
         if progress is not None:
-            progress(source.position(), source.size)
+            progress(analysis.source.position(), analysis.source.size)
     return analysis.finish()
 
 
 class Analysis:
     """One analysis under way: owns the growing tables."""
 
-    def __init__(self, source: Source, limits: Limits) -> None:
+    def __init__(self, source: Source, limits: Limits, corrections: Sequence[Correction] = ()) -> None:
         self.source = source
         self.limits = limits
         self.tables = {schema.name: Table(schema) for schema in TABLES}
@@ -59,9 +69,13 @@ class Analysis:
         self.addresses = AddressBook()
         self.notes = Observations(self.tables["notes"], self.strings, limits)
         self.unwrapping = Unwrapping(Fragments(limits.fragment_octets, limits.fragment_datagrams))
-        self.assembly = Assembly(self.tables, self.strings)
-        self.framing = Framing(self.tables, self.strings, self.notes, limits)
+        self.assembly = Assembly(self.tables, self.strings, corrections)
+        self.framing = Framing(self.tables, self.strings, self.notes, source, limits)
         self.conversations = Conversations(self.tables, self.strings, self.notes, self.framing, source, limits)
+        self.conversations.ahead = {correction.packet: correction.time for correction in corrections}
+        self.corrections = list(corrections)
+        self._wanted: list[Correction] = []
+        self.sample = Sample()
         self.kinds = np.zeros(len(KINDS), np.int64)
         self.links: Counter[int] = Counter()
         self.cut_packets = 0
@@ -76,19 +90,33 @@ class Analysis:
         self._count(records, decoded.kind)
         self.cut_packets += int(np.count_nonzero(decoded.payload_length < decoded.segment_length))
         spans = self.assembly.feed(records, decoded, self.unwrapping.pieces, self.unwrapping.tunnels)
-        self._dissect(spans, records.octets)
+        self.dissect(spans, records.octets)
         self._seal(UNSEALED)
 
     def finish(self) -> Snapshot:
         """The capture ended."""
         spans = self.assembly.finish()
-        self._dissect(spans, memoryview(b""))
+        self.dissect(spans, memoryview(b""))
         self.conversations.finish(len(self.tables["spans"]) - 1)
+        self.framing.finish(LAST)
         self._seal(0)
         append_remains(self.tables, self.framing, self.assembly, self.conversations.number, self.notes)
         note_overlaps(self.tables, self.unwrapping.overlaps, self.notes)
+        note_transport(self.tables, self.assembly, self.notes)
+        copies = Copies(self.tables, self.source, self.limits)
+        if self.assembly.copies:
+            copies.compare(self.notes)
+        self._wanted = copies.corrections
+        self.sample = copies.sample(self.notes)
         self.notes.flush()
         return self.snapshot(finished=True)
+
+    def corrected(self) -> Analysis | None:
+        """The analysis with which to read once more where a later copy of octets is to be delivered; None where the
+        first reading stands, or was the second."""
+        if self.corrections or not self._wanted or not self.source.again():
+            return None
+        return Analysis(self.source, self.limits, self._wanted)
 
     def snapshot(self, finished: bool = False) -> Snapshot:
         """Everything as it stands. CONNECTIONS, CLOSES and INCIDENTS say how things stand, and are made anew."""
@@ -100,6 +128,7 @@ class Analysis:
             links=dict(self.links),
             protocols=dict(self.conversations.protocols),
             cut_packets=self.cut_packets,
+            checksums=(self.sample.judged, self.sample.partial, self.sample.wrong),
             seen=int((self.assembly.segments.column("next") - self.assembly.segments.column("missing")).sum()),
             repeated=int(self.assembly.segments.column("repeated").sum()),
             stray=int(self.assembly.segments.column("stray").sum()),
@@ -112,7 +141,13 @@ class Analysis:
         )
         tables = {name: table.freeze() for name, table in self.tables.items()}
         tables |= conclude(
-            tables, self.framing, self.assembly, self.conversations.number, self.strings, self.conversations.encrypted
+            tables,
+            self.framing,
+            self.assembly,
+            self.conversations.number,
+            self.strings,
+            self.conversations.encrypted,
+            self.source.starts,
         )
         channels = self.framing.channels
         windows = tuple(
@@ -131,7 +166,8 @@ class Analysis:
             self.first_time = low if self.first_time == NO_TIME else min(low, self.first_time)
             self.last_time = high if self.last_time == NO_TIME else max(high, self.last_time)
 
-    def _dissect(self, spans: Delivered, octets: memoryview) -> None:
+    def dissect(self, spans: Delivered, octets: memoryview) -> None:
+        """Take delivered spans in, whose octets stand in `octets` at their position."""
         if not len(spans):
             return
         conversations = self.conversations
@@ -142,7 +178,7 @@ class Analysis:
             conversations.encrypted.feed(spans, tls & (spans.kind == DATA))
         number = conversations.number[spans.slot >> 1]
         ended = np.flatnonzero((number >= 0) & (spans.kind >= END))
-        rows = np.flatnonzero((number >= 0) & (spans.kind <= GAP))
+        rows = np.flatnonzero(number >= 0)
         runs = self._runs(spans, octets, rows, upgraded)
         if runs:
             self.framing.feed(runs)
@@ -166,7 +202,7 @@ class Analysis:
             return []
         elsewhere = (columns["position"] < 0) & (columns["kind"] == DATA)
         if not elsewhere.any():
-            return [Run(octets, **columns)]
+            return [Run(octets, at=at, **columns)]
         parts = [
             self.source.read(start, length).ljust(length, b"\0")
             for start, length in zip(at[elsewhere].tolist(), columns["length"][elsewhere].tolist(), strict=True)
@@ -176,7 +212,7 @@ class Analysis:
         buffers = (memoryview(b"".join(parts)), octets)
         cuts = np.flatnonzero(np.diff(elsewhere)) + 1
         return [
-            Run(buffers[0] if elsewhere[start] else buffers[1],
+            Run(buffers[0] if elsewhere[start] else buffers[1], at=at[start:stop],
                 **{name: column[start:stop] for name, column in columns.items()})
             for start, stop in zip([0, *cuts.tolist()], [*cuts.tolist(), len(at)], strict=True)
         ]  # fmt: skip

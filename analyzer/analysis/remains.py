@@ -14,7 +14,7 @@ from analyzer.streams.assembly import Assembly
 from dissectors.notes import Note
 from dissectors.schemas import FRAMES, MESSAGES, NO_TIME
 from dissectors.tables import Table
-from dissectors.websocket.message_walk import NOT_TEXT, PLAIN, UNKNOWN
+from dissectors.websocket.message_walk import INVALID, NOT_TEXT, PLAIN, UNKNOWN
 from dissectors.websocket.opcodes import TEXT
 
 UNFINISHED = 5
@@ -46,7 +46,8 @@ def _frames(tables: Mapping[str, Table], framing: Framing, notes: Observations) 
             "channel": channel, "direction": direction, "opcode": first & 15, "fin": first >> 7,
             "rsv": first >> 4 & 7, "masked": second >> 7, "mask_key": state["key"],
             "header_length": state["header_length"], "payload_length": state["length"] & (2**64 - 1),
-            "missing": state["missing"] + state["remaining"], "complete": 0, "offset": state["start"],
+            "missing": state["missing"] + state["remaining"], "complete": 0, "recovered": state["recovered"],
+            "offset": state["start"],
             "first_packet": packet, "last_packet": -1, "first_time": time, "time": NO_TIME,
         }  # fmt: skip
         rows.append([cells[column.name] for column in FRAMES.columns])
@@ -60,14 +61,20 @@ def _messages(tables: Mapping[str, Table], framing: Framing, notes: Observations
         channel, direction = framing.channels[slot >> 1], slot & 1
         opcode = int(state["opcode"][slot])
         length, first_time = int(state["length"][slot]), int(state["first_time"][slot])
-        notes.one(Note.MESSAGE_UNFINISHED, channel, direction, int(state["start"][slot]), length, time=first_time)
+        invalid = opcode == TEXT and state["text"][slot] < 0
+        if invalid:
+            notes.one(Note.TEXT_NOT_UTF8, channel, direction, int(state["start"][slot]), length, time=first_time)
+        first_frame = int(state["first_frame"][slot])
+        packet = tables["frames"].row(first_frame)["first_packet"] if first_frame >= 0 else -1
+        notes.one(Note.MESSAGE_UNFINISHED, channel, direction, int(state["start"][slot]), length, packet, first_time)
         cells = {
             "channel": channel, "direction": direction, "opcode": opcode,
-            "first_frame": int(state["first_frame"][slot]), "last_frame": -1, "frames": int(state["frames"][slot]),
+            "first_frame": first_frame, "last_frame": -1, "frames": int(state["frames"][slot]),
             "length": length, "inflated": -1, "compressed": int(state["compressed"][slot]),
             "inflate": UNFINISHED if state["compressed"][slot] else PLAIN,
-            "utf8": UNKNOWN if opcode == TEXT else NOT_TEXT,
-            "complete": 0, "close_code": -1, "close_reason": 0, "answers": -1,
+            "utf8": INVALID if invalid else UNKNOWN if opcode == TEXT else NOT_TEXT,
+            "complete": 0, "recovered": int(state["recovered"][slot]),
+            "close_code": -1, "close_reason": 0, "answers": -1,
             "first_time": first_time, "time": NO_TIME,
         }  # fmt: skip
         rows.append([cells[column.name] for column in MESSAGES.columns])
@@ -77,13 +84,12 @@ def _messages(tables: Mapping[str, Table], framing: Framing, notes: Observations
 def _control(tables: Mapping[str, Table], framing: Framing, number_of: npt.NDArray[np.int64],
              notes: Observations) -> None:  # fmt: skip
     folds = framing.folds
-    for slot, waiting in enumerate(folds.pings):
-        for _, _, offset, packet, time in waiting or ():
-            notes.one(Note.PING_NOT_ANSWERED, framing.channels[slot >> 1], slot & 1, offset, 0, packet, time)
-    rows = folds.whole["close_row"][: 2 * len(framing.channels)]
     ended = np.zeros(len(framing.channels), np.bool_)
     numbers = number_of[tables["endings"]["stream"]]
     ended[numbers[numbers >= 0]] = True
+    if any(folds.pings):
+        _pings(tables, framing, ended, notes)
+    rows = folds.whole["close_row"][: 2 * len(framing.channels)]
     alone = np.flatnonzero((rows >= 0) & (rows.reshape(-1, 2)[:, ::-1].ravel() < 0) & np.repeat(ended, 2))
     for slot in alone.tolist():
         close = tables["messages"].row(int(rows[slot]))
@@ -91,6 +97,23 @@ def _control(tables: Mapping[str, Table], framing: Framing, number_of: npt.NDArr
         length = frame["header_length"] + frame["payload_length"]
         notes.one(Note.CLOSE_NOT_ANSWERED, framing.channels[slot >> 1], slot & 1, frame["offset"], length,
                   frame["last_packet"], close["time"])  # fmt: skip
+
+
+def _pings(tables: Mapping[str, Table], framing: Framing, ended: npt.NDArray[np.bool_], notes: Observations) -> None:
+    """Pings that wait for their Pong. RFC 6455 §5.5.2 asks for none from a side that had received a Close, §7.1.7 for
+    none from one that fails the connection; and where the capture ends before that side said anything more, its Pong
+    may be on the way."""
+    messages = tables["messages"]
+    last = np.full(2 * (max(framing.channels) + 1), -1, np.int64)
+    last[2 * messages["channel"].astype(np.int64) + messages["direction"]] = messages.rows()  # the last row stays
+    closes = framing.folds.whole["close_row"]
+    for slot, waiting in enumerate(framing.folds.pings):
+        for _, number, offset, packet, time in waiting or ():
+            channel, direction = framing.channels[slot >> 1], slot & 1
+            mine, theirs = closes[slot], closes[slot ^ 1]
+            closed = 0 <= mine < number or (theirs >= 0 and not 0 <= mine < theirs)
+            if not closed and (ended[slot >> 1] or last[2 * channel + 1 - direction] > number):
+                notes.one(Note.PING_NOT_ANSWERED, channel, direction, offset, 0, packet, time)
 
 
 def _late(tables: Mapping[str, Table], notes: Observations) -> None:
@@ -116,7 +139,8 @@ def _gaps(tables: Mapping[str, Table], assembly: Assembly, notes: Observations) 
     if not missing.any():
         return
     streams = tables["channels"]["stream"].astype(np.int64)
+    innermost = ~np.isin(np.arange(len(streams)), tables["channels"]["parent"])
     for direction in (0, 1):
-        octets = missing[2 * streams + direction]
+        octets = missing[2 * streams + direction] * innermost
         for channel in np.flatnonzero(octets).tolist():
             notes.one(Note.TCP_GAP, channel, direction, -1, int(octets[channel]))

@@ -41,6 +41,9 @@ class Traffic:
     """IP fragments whose datagram is not complete."""
     fragments_repeated: int = 0
     """IP fragments that came again."""
+    checksums: tuple[int, int, int] = (0, 0, 0)
+    """Of a sample of data packets: how many checksums were judged, how many of them the sender had left to its network
+    card, and how many are wrong."""
     let_go: int = 0
     """Packets of no interest whose rows were left out."""
     notes_left_out: int = 0

@@ -94,6 +94,11 @@ class CaptureFile:
         return 0
 
     @property
+    def starts(self) -> tuple[int, ...]:
+        """One capture."""
+        return (self.base,)
+
+    @property
     def size(self) -> int:
         """Octets of the input, 0 where nobody knows."""
         return self.supply.progress(self._at)[1]
@@ -109,6 +114,13 @@ class CaptureFile:
     def close(self) -> None:
         """Let go."""
         self.supply.close()
+
+    def again(self) -> bool:
+        """Forget what was met; a spool holds what cannot be read from its input again."""
+        self.reader = reader_of(self.supply.read(0, 64), self.name)
+        self.problems.clear()
+        self._at = 0
+        return True
 
     def chunks(self, size: int) -> Iterator[Records]:
         """All records, about `size` octets of file at a time."""
@@ -170,6 +182,11 @@ class CaptureFiles:
         self.names = tuple(file.name for file in self.files)
 
     @property
+    def starts(self) -> tuple[int, ...]:
+        """Where each file begins."""
+        return tuple(file.base for file in self.files)
+
+    @property
     def size(self) -> int:
         """Octets of all inputs."""
         return sum(file.size for file in self.files)
@@ -208,6 +225,12 @@ class CaptureFiles:
     def position(self) -> int:
         """Octets read of all inputs."""
         return sum(file.position() for file in self.files)
+
+    def again(self) -> bool:
+        """Every file once more."""
+        for file in self.files:
+            file.again()
+        return True
 
     def chunks(self, size: int) -> Iterator[Records]:
         """Records of all files by time."""

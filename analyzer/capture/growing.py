@@ -58,6 +58,11 @@ class GrowingCapture:
     # -- a Source -----------------------------------------------------------------------------------------------------
 
     @property
+    def starts(self) -> tuple[int, ...]:
+        """One capture: the files of a ring follow one another."""
+        return (0,)
+
+    @property
     def size(self) -> int:
         """Octets written so far, expired ones included."""
         return self._parts[-1].base + self._parts[-1].supply.size() if self._parts else 0
@@ -111,6 +116,10 @@ class GrowingCapture:
                 return
             else:
                 time.sleep(PATIENCE)
+
+    def again(self) -> bool:
+        """What follows a writer reads once."""
+        return False
 
     # -- following ----------------------------------------------------------------------------------------------------
 

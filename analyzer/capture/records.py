@@ -84,6 +84,10 @@ class Source(Protocol):
         """The files, in the order in which they are read."""
 
     @property
+    def starts(self) -> tuple[int, ...]:
+        """Virtual offsets at which captures begin that may overlap in time; one where there is one."""
+
+    @property
     def size(self) -> int:
         """Octets of the input in all, for progress; 0 where nobody knows."""
 
@@ -113,6 +117,9 @@ class Source(Protocol):
 
     def chunks(self, size: int) -> Iterator[Records]:
         """Records in the order of the capture, about `size` octets at a time. Never raises on octets."""
+
+    def again(self) -> bool:
+        """Make ready for reading from the start once more; False where that cannot be."""
 
     def position(self) -> int:
         """Octets read so far, for progress."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from xml.etree import ElementTree as Xml
 
 import numpy as np
@@ -14,7 +15,6 @@ import numpy.typing as npt
 from analyzer.cli import jsonl
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page
-from analyzer.escape import printable
 from analyzer.times import count
 from analyzer.views import View
 from dissectors.notes import MEANINGS, Note, Severity, code_name
@@ -64,15 +64,17 @@ def findings(view: View, places: npt.NDArray[np.int64], manner: Manner) -> Itera
         yield Finding(Note(code), connection or "", sender or "", packet, offset, length, manner.text(detail or ""))
 
 
-def write(form: str, view: View, places: npt.NDArray[np.int64], page: Page, manner: Manner, files: list[str]) -> None:
-    """Write the rows in a form of `FORMS`, or as JSON Lines."""
+def write(form: str, view: View, places: npt.NDArray[np.int64], page: Page, manner: Manner,
+          files: Mapping[str, str]) -> None:  # fmt: skip
+    """Write the rows in a form of `FORMS`, or as JSON Lines. `files` is the file of each sender's octets; that of a
+    capture stands under the empty name."""
     if form == "json":
         jsonl.write(view, places, page.stream, None)
         return
-    FORMS[form](list(findings(view, places, manner)), view, page, [printable(file) for file in files])
+    FORMS[form](list(findings(view, places, manner)), view, page, files)
 
 
-def _text(found: list[Finding], view: View, page: Page, files: list[str]) -> None:
+def _text(found: list[Finding], view: View, page: Page, files: Mapping[str, str]) -> None:
     """Grouped by what it is, the worst first."""
     groups: dict[Note, list[Finding]] = {}
     for finding in found:
@@ -88,12 +90,12 @@ def _text(found: list[Finding], view: View, page: Page, files: list[str]) -> Non
     more = f"; {left_out} more of the same were counted only" if left_out else ""
     worst = {severity: sum(MEANINGS[finding.note].severity == severity for finding in found) for severity in Severity}
     told = ", ".join(f"{number} {severity.name.lower()}" for severity, number in sorted(worst.items(), reverse=True))
-    page.line(
-        f"{count(len(found), 'observation')} on {count(len(view.snapshot['connections']), 'connection')}: {told}{more}"
-    )
+    connections = len(view.snapshot["connections"])
+    of = f" on {count(connections, 'connection')}" if connections or view.snapshot.traffic.packets else ""
+    page.line(f"{count(len(found), 'observation')}{of}: {told}{more}")
 
 
-def _junit(found: list[Finding], view: View, page: Page, files: list[str]) -> None:
+def _junit(found: list[Finding], view: View, page: Page, files: Mapping[str, str]) -> None:
     """A suite a connection, a case a kind of observation; must and should are failures, what is odd is told."""
     connections = View(view.snapshot, "connections").values("connection", np.arange(len(view.snapshot["connections"])))
     suites = Xml.Element("testsuites", name="framescope check")
@@ -126,7 +128,7 @@ def _xml(text: str) -> str:
     return NOT_XML.sub("\ufffd", text)
 
 
-def _sarif(found: list[Finding], view: View, page: Page, files: list[str]) -> None:
+def _sarif(found: list[Finding], view: View, page: Page, files: Mapping[str, str]) -> None:
     """SARIF 2.1.0, for code scanning: a rule a code, a result an observation."""
     from importlib.metadata import version
 
@@ -146,7 +148,7 @@ def _sarif(found: list[Finding], view: View, page: Page, files: list[str]) -> No
             "message": {"text": f"{finding.where}: {finding.sentence}"},
             "locations": [
                 {
-                    "physicalLocation": {"artifactLocation": {"uri": _uri(files[0])}},
+                    "physicalLocation": _physical(finding, files),
                     "logicalLocations": [{"name": finding.connection or "capture", "kind": "resource"}],
                 }
             ],
@@ -159,12 +161,24 @@ def _sarif(found: list[Finding], view: View, page: Page, files: list[str]) -> No
     page.stream.write(json.dumps(log, indent=2, ensure_ascii=False) + "\n")
 
 
+def _physical(finding: Finding, files: Mapping[str, str]) -> dict[str, Any]:
+    """Where it is: octets of a side's file (SARIF 2.1.0 §3.30.11), or only the capture: a stream has no one
+    place in it."""
+    if finding.sender not in files:
+        return {"artifactLocation": {"uri": _uri(files.get("") or next(iter(files.values())))}}
+    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(files[finding.sender])}}
+    if finding.offset >= 0:
+        place["region"] = {"byteOffset": finding.offset, "byteLength": finding.length}
+    return place
+
+
 def _uri(path: str) -> str:
+    """A URI reference (RFC 3986 §4.2); a colon in the first segment of a relative one would end a scheme."""
     from urllib.parse import quote
 
-    return quote(path, safe="/:")
+    return quote(path, safe="/", errors="surrogateescape")
 
 
-FORMS: dict[str, Callable[[list[Finding], View, Page, list[str]], None]] = {
+FORMS: dict[str, Callable[[list[Finding], View, Page, Mapping[str, str]], None]] = {
     "text": _text, "junit": _junit, "sarif": _sarif,
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from analyzer.analysis.leg_verdicts import tell_legs, tell_views
 from analyzer.analysis.verdicts import SIDES, duration, tell
 from analyzer.analysis.verdicts import Telling as Verdict
 from analyzer.cli.listing import Manner, endpoint, payload_writer
@@ -78,6 +79,14 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
     _reported(view, row, told)
     _cause(telling, told, manner)
     _opening(view, record, shake, told, manner)
+    for title, lines in (
+        ("Through the proxy", tell_legs(view.snapshot, row, view.contents)),
+        ("Captured at two places", tell_views(view.snapshot, row)),
+    ):
+        if lines:
+            told.part(title)
+        for line in lines:
+            told.item(manner.text(line))
     if shake["result"] == 1:
         told.part("Crossed")
         told.item(_crossed(record))
@@ -88,8 +97,45 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
         unseen = record[f"{side}_unseen"]
         lacking = f", {unseen} octets of it are not in the capture" if unseen else ", nothing of it known to be missing"
         told.item(f"{size(record[f'{side}_seen'])} from the {side}{lacking}")
+    _transport(record, view.snapshot.traffic.checksums, told)
     told.part("Elsewhere")
     told.item(f"Wireshark: tcp.stream == {record['stream']}" + (" && websocket" if shake["result"] == 1 else ""))
+
+
+COUNTED = {
+    "retransmitted": "sent again", "out_of_order": "captured after later ones", "duplicates": "captured twice",
+    "keepalives": "keep-alive probes", "probes": "zero-window probes",
+}  # fmt: skip
+"""What of TCP is counted in packets."""
+
+
+def _transport(record: dict[str, int], checksums: tuple[int, int, int], told: Telling) -> None:
+    """What TCP did beside carrying octets, where it did anything."""
+    lines = []
+    if record["handshake_round_trip"] >= 0:
+        lines.append(f"handshake: round trip {duration(record['handshake_round_trip'])}")
+    for side in SIDES:
+        after = record[f"{side}_acknowledged_after"]
+        parts = [f"acknowledged after {duration(after)} at best"] if after >= 0 else []
+        parts += [f"{record[f'{side}_{name}']} {words}" for name, words in COUNTED.items() if record[f"{side}_{name}"]]
+        if parts:
+            lines.append(f"packets of the {side}: {', '.join(parts)}")
+        if stalls := record[f"{side}_stalls"]:
+            total, longest = record[f"{side}_stalled"], record[f"{side}_longest_stall"]
+            lines.append(
+                f"the {side}'s window was shut {count(stalls, 'time')}, for {duration(total)} in all,"
+                f" {duration(longest)} at most"
+            )
+    judged, partial, wrong = checksums
+    if 2 * (partial + wrong) > judged:
+        lines.append(
+            f"checksums are left to the network card: {partial + wrong} of {judged} looked at in the capture, as hosts"
+            " record what they send"
+        )
+    if lines:
+        told.part("TCP")
+    for line in lines:
+        told.item(line)
 
 
 def _cause(telling: Verdict, told: Telling, manner: Manner) -> None:
@@ -117,6 +163,13 @@ def _reported(view: View, row: int, told: Telling) -> None:
 def _opening(view: View, record: dict[str, int], shake: dict[str, int], told: Telling, manner: Manner) -> None:
     text = view.text
     told.part("Opening handshake")
+    if record["proxied_source"]:
+        channel = view.snapshot["channels"].row(record["channel"])
+        details = f" ({manner.text(text(channel['proxied_details']))})" if channel["proxied_details"] else ""
+        source = manner.text(text(record["proxied_source"]))
+        told.item(f"for {source}, as a PROXY header of version {channel['proxied_version']} says{details}")
+    if record["connect_target"]:
+        told.item(f"inside a CONNECT tunnel to {manner.text(text(record['connect_target']))}")
     sent = clock(shake["first_time"], manner.zone, True)
     told.item(f"packet {shake['first_packet'] + 1}: request for {manner.target(text(shake['target']))} at {sent}")
     for name, label in OFFERED.items():

@@ -18,6 +18,9 @@ examples:
   framescope frames --json FILE | jq .payload_length
   framescope notes --fail-on must FILE            for CI: exit status 1 where
                                                   a MUST is broken
+  framescope decode check --client a.bin --server b.bin
+                                                  what each side sent, without
+                                                  a capture
   framescope monday.pcap tuesday.pcap.gz          several files are one capture
   tcpdump -U -w - port 80 | framescope -          from a pipe
   framescope live -i lo --json tcp port 8080      frames, messages and verdicts
@@ -71,6 +74,7 @@ EXAMPLES_OF: dict[str, tuple[str, ...]] = {
     "messages": ("messages --filter 'payload ~ /hello/i' sample:tour", "messages --connection c4084 sample:tour"),
     "notes": ("notes --filter 'severity == must' sample:policy", "notes --fail-on must capture.pcapng"),
     "check": ("check --role client sample:policy", "check --format junit -o report.xml capture.pcapng"),
+    "decode": ("decode check --client a.bin --server b.bin", "decode messages --json --server b.bin"),
     "encrypted": ("encrypted sample:tls-endings",),
     "incidents": ("incidents sample:restart",),
     "live": (
@@ -103,6 +107,7 @@ VERBS: dict[str, str] = {
     "messages": "WebSocket messages: fragments folded, inflated",
     "notes": "observations: violations of the standards, oddities, damage",
     "check": "violations of the standards, for CI and for marking; exits with 1 where there is one",
+    "decode": "octets of one connection from files, one a side, without packets",
     "encrypted": "TLS connections that cannot be read, and how they ended",
     "incidents": "what happened to several connections at once",
     "live": "capture on an interface, or follow a pipe or a growing file",

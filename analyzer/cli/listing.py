@@ -220,9 +220,13 @@ SPARE: dict[str, tuple[str, ...]] = {
 the window helps nobody. Files and pipes get every column."""
 
 
-def write(view: View, places: npt.NDArray[np.int64], page: Page, manner: Manner) -> None:
+def write(view: View, places: npt.NDArray[np.int64], page: Page, manner: Manner, without: Sequence[str] = ()) -> None:
     """Write rows. Columns are as wide as the first rows need, and wrap nothing; only a terminal cuts lines off."""
-    columns = [(title, made) for title, made in LISTINGS[view.name] if made is not _preview or manner.payload]
+    columns = [
+        (title, made)
+        for title, made in LISTINGS[view.name]
+        if title not in without and (made is not _preview or manner.payload)
+    ]
     widths: list[int] = []
     for start in range(0, len(places), STEP):
         part = places[start : start + STEP]

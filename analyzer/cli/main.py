@@ -69,6 +69,8 @@ def parser() -> argparse.ArgumentParser:
             sub.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
         elif verb == "live":
             _live_options(sub)
+        elif verb == "decode":
+            _decode_options(sub)
         elif verb == "recover":
             sub.add_argument("name", nargs="?", help="one of those listed; where none is given, all are listed")
             sub.add_argument("-w", "--write", metavar="FILE", help="save it as FILE, and delete the spool")
@@ -87,6 +89,8 @@ def _capture_options(sub: argparse.ArgumentParser, verb: str) -> None:
     chosen.add_argument("--to", metavar="TIME", dest="until", help="not after")
     chosen.add_argument("--host", metavar="CIDR", help="only where either end is in this network")
     chosen.add_argument("--limit", metavar="N", type=_natural, help="at most N rows; 0 for all")
+    chosen.add_argument("--overlap", choices=("first", "last"), default="first",
+                        help="which copy counts where packets carry other octets for the same place")  # fmt: skip
     shown = sub.add_argument_group("how they are shown")
     shown.add_argument("--json", action="store_true", help="JSON Lines (framescope schema tells the fields)")
     shown.add_argument("--payload", choices=("text", "hex", "base64", "none"), help="how payload is shown")
@@ -105,6 +109,31 @@ def _capture_options(sub: argparse.ArgumentParser, verb: str) -> None:
     sub.add_argument("--fail-on", choices=("odd", "should", "must"), metavar="SEVERITY",
                      default="should" if verb == "check" else None,
                      help="exit with 1 where a note (of the rows chosen) is this bad: odd, should or must")  # fmt: skip
+
+
+def _decode_options(sub: argparse.ArgumentParser) -> None:
+    sub.usage = "framescope decode [frames | messages | check] [--client FILE] [--server FILE] [OPTION...]"
+    sub.add_argument("what", nargs="?", choices=("frames", "messages", "check"), default="frames", help="one a line")
+    sub.add_argument("--client", metavar="FILE", help="what the client sent: from the HTTP request on, or frames alone")
+    sub.add_argument(
+        "--server", metavar="FILE", help="what the server sent; either may be missing; - for standard input"
+    )
+    sub.add_argument("--deflate", action=argparse.BooleanOptionalAction, help="permessage-deflate was agreed, or not")
+    sub.add_argument("--no-context-takeover", choices=("client", "server"), action="append", metavar="SIDE",
+                     help="with --deflate: this side starts every message anew (repeatable)")  # fmt: skip
+    sub.add_argument("--filter", metavar="EXPR", help="only what the expression holds for")
+    sub.add_argument("--limit", metavar="N", type=_natural, help="at most N rows; 0 for all")
+    sub.add_argument("--role", choices=("client", "server"), help="with check: only what this side did")
+    sub.add_argument(
+        "--format", choices=("text", "json", "junit", "sarif"), default="text", help="with check: how to tell it"
+    )
+    sub.add_argument("--json", action="store_true", help="JSON Lines (framescope schema tells the fields)")
+    sub.add_argument("--payload", choices=("text", "hex", "base64", "none"), help="how payload is shown")
+    sub.add_argument("--show-secrets", action="store_true", help="do not mask tokens, cookies, passwords in text")
+    sub.add_argument("-o", "--output", metavar="FILE", help="write there, not to standard output")
+    sub.add_argument("--fail-on", choices=("odd", "should", "must"), metavar="SEVERITY",
+                     help="exit with 1 where a note is this bad: odd, should (check's own) or must")  # fmt: skip
+    sub.set_defaults(connection=None, since=None, until=None, host=None)
 
 
 class _Patterns(argparse.Action):
@@ -203,6 +232,10 @@ def _run(options: argparse.Namespace) -> int:
         return ExitStatus.OK
     if options.verb == "tui":
         return screen.run(options)
+    if options.verb == "decode":
+        from analyzer.cli.decode import run as decode
+
+        return decode(options)
     if options.verb in ("live", "recover"):
         from analyzer.cli import live
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from analyzer.absence import reasons
 from analyzer.analysis.completeness import BLIND, completeness
 from analyzer.analysis.encrypted_verdicts import tell_encrypted
+from analyzer.analysis.leg_verdicts import leg_phrase, legs_of, view_phrase
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.analysis.verdicts import CONFIDENCE_WORDS, SIDES, duration, incident_sentence, tell
 from analyzer.cli.listing import Manner, endpoint
@@ -46,7 +47,7 @@ def write(snapshot: Snapshot, view: View, places: npt.NDArray[np.int64], page: P
     bound = len(places) if limit == 0 else (limit or MANY)
     if len(places) > bound:
         _totals(view, places, page)
-    for place in places[:bound].tolist():
+    for place in _grouped(view, places[:bound]):
         page.line()
         _connection(view, place, page, manner)
     if len(places) > bound:
@@ -138,6 +139,16 @@ def _connection(view: View, place: int, page: Page, manner: Manner) -> None:
         _wrapped(page, f"  {label:<{LABEL - 2}}{shown}", LABEL)
 
 
+def _grouped(view: View, places: npt.NDArray[np.int64]) -> list[int]:
+    """The same places, the legs of one session together, from the client to the server."""
+    table = view.table
+    if not len(places) or ((table["client_leg"] < 0).all()):
+        return list(places.tolist())
+    place_of = {int(view.rows[place]): place for place in places.tolist()}
+    legs = {leg: None for row in list(place_of) for leg in legs_of(view.snapshot, row)}
+    return [place_of[leg] for leg in legs if leg in place_of]
+
+
 def _story(view: View, row: int, record: dict[str, int], shake: dict[str, int],
            manner: Manner) -> Iterator[tuple[str, str]]:  # fmt: skip
     if record["tunnel"]:
@@ -145,6 +156,9 @@ def _story(view: View, row: int, record: dict[str, int], shake: dict[str, int],
     yield "opened", _opened(view, record, shake, manner)
     if shake["result"] == ACCEPTED:
         yield "crossed", _crossed(record)
+    for phrase in (leg_phrase(view.snapshot, row), view_phrase(view.snapshot, row)):
+        if phrase:
+            yield "proxy" if phrase.startswith("leg") else "view", phrase
     telling = tell(view.snapshot, row)
     yield "verdict", manner.text(telling.sentence)
     if telling.likely:
@@ -171,6 +185,10 @@ def _opened(view: View, record: dict[str, int], shake: dict[str, int], manner: M
         parts.append(compression(shake))
         if shake["accept_verdict"] != RIGHT:
             parts.append(f"accept value {('unknown', 'right', 'WRONG', 'MISSING')[shake['accept_verdict']]}")
+    if record["proxied_source"]:
+        parts.append(f"for {manner.text(text(record['proxied_source']))} (PROXY header)")
+    if record["connect_target"]:
+        parts.append(f"in a CONNECT tunnel to {manner.text(text(record['connect_target']))}")
     if shake["origin"]:
         parts.append(f"origin {manner.text(text(shake['origin']))}")
     if shake["user_agent"]:
@@ -215,7 +233,11 @@ def _encrypted(snapshot: Snapshot, page: Page, manner: Manner) -> None:
         told = tell_encrypted(snapshot, int(view.rows[place]))
         offered = f" offering {manner.text(protocols)}" if protocols else ""
         name = manner.text(server_name or "no server name")
-        _wrapped(page, f"  {key}  {endpoint(*ends[:2])} → {endpoint(*ends[2:])}  {name}{offered}", 4)
+        target = view.text(int(view.table["connect_target"][place]))
+        tunnel = f" in a CONNECT tunnel to {manner.text(target)}" if target else ""
+        source = view.text(int(view.table["proxied_source"][place]))
+        passed = f" for {manner.text(source)} (PROXY header)" if source else ""
+        _wrapped(page, f"  {key}  {endpoint(*ends[:2])} → {endpoint(*ends[2:])}  {name}{offered}{tunnel}{passed}", 4)
         cause = f"; {told.cause} ({CONFIDENCE_WORDS[told.confidence]})" if told.cause else ""
         cause = "; together with others, see above" if told.incident else cause
         _wrapped(page, f"    {told.sentence}{cause}", 6)

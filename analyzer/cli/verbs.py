@@ -20,9 +20,10 @@ from analyzer.cli.diagnostics import progress_bar, warn
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page, standard_output
 from analyzer.errors import ExitStatus, FramescopeError, OutputError
+from analyzer.limits import Limits
 from analyzer.times import count, zone_of
 from analyzer.views import View
-from dissectors.notes import OMISSIONS, Severity
+from dissectors.notes import OF_PEER, Severity
 
 TABLE_OF = {"summary": "connections", "explain": "connections", "check": "notes"}
 ONE_OF = {
@@ -39,12 +40,12 @@ def run(options: argparse.Namespace) -> int:
     try:
         tell, end = progress_bar(options.quiet)
         try:
-            snapshot = analyze(source, progress=tell)
+            snapshot = analyze(source, limits=Limits(overlap=options.overlap), progress=tell)
         finally:
             end()
         view = View(snapshot, TABLE_OF.get(options.verb, options.verb))
         places = choose(view, options, zone)
-        with _output(options.output) as stream:
+        with output(options.output) as stream:
             _write(options, snapshot, view, places, stream, zone)
         if not len(places) and not options.quiet:
             _tell_nothing(options, snapshot, view)
@@ -90,9 +91,10 @@ def choose(view: View, options: argparse.Namespace, zone: tzinfo) -> npt.NDArray
     if options.filter is not None:
         mask &= view.select(options.filter, zone)
     if getattr(options, "role", None):
-        # what was left undone is noted at what should have been answered, which the other side sent
-        omitted = np.isin(view.column("code"), [int(note) for note in OMISSIONS])
-        mask &= view.select(f"sender == {options.role}", zone) ^ (omitted & view.select("sender", zone))
+        # what a side did not answer is noted where it was asked
+        omitted = np.isin(view.table["code"], sorted(OF_PEER))
+        mask &= (view.column("sender") == ("client", "server").index(options.role)) != omitted
+        mask &= view.column("sender") >= 0
     places = np.flatnonzero(mask)
     return places[: options.limit] if options.limit and options.verb != "summary" else places
 
@@ -110,7 +112,8 @@ def _known(view: View, wanted: list[str]) -> None:
 
 
 @contextmanager
-def _output(path: str | None) -> Iterator[TextIO]:
+def output(path: str | None) -> Iterator[TextIO]:
+    """Where to write: a file, or standard output."""
     if path is None or path == "-":
         yield standard_output()
         return
@@ -134,11 +137,11 @@ def _write(options: argparse.Namespace, snapshot: Snapshot, view: View, places: 
         has_payload = view.name in ("frames", "messages")
         if options.verb in ("summary", "explain"):
             view = View(snapshot, "connections", view.contents)
-        jsonl.write(view, places, stream, _json_payload(manner) if has_payload else None)
+        jsonl.write(view, places, stream, json_payload(manner) if has_payload else None)
         return
     shown = Manner(zone, options.show_secrets, listing.payload_writer(manner, options.show_secrets, PREVIEW))
     if options.verb == "check":
-        check.write(options.format, view, places, page, shown, options.files)
+        check.write(options.format, view, places, page, shown, {"": options.files[0]})
     elif options.verb == "summary":
         summary.write(snapshot, view, places, page, shown, options.limit)
     elif options.verb == "explain":
@@ -147,7 +150,8 @@ def _write(options: argparse.Namespace, snapshot: Snapshot, view: View, places: 
         listing.write(view, places, page, shown)
 
 
-def _json_payload(manner: str):  # type: ignore[no-untyped-def]
+def json_payload(manner: str):  # type: ignore[no-untyped-def]
+    """How payload is written into JSON Lines."""
     if manner == "text":
         return lambda octets: octets.decode("utf-8", "backslashreplace")
     return listing.payload_writer(manner, True, PREVIEW)
@@ -182,14 +186,14 @@ def _status(options: argparse.Namespace, snapshot: Snapshot, view: View, places:
                 f"{count(number, 'packet')} of link type {link} not read, for want of a decoder:"
                 " capture on another interface, such as any"
             )
-    if options.fail_on and _worst(snapshot, view, places) >= Severity[options.fail_on.upper()]:
+    if options.fail_on and worst(snapshot, view, places) >= Severity[options.fail_on.upper()]:
         return ExitStatus.FOUND
     if traffic.packets and sum(traffic.links.values()) == traffic.packets:
         return ExitStatus.INPUT
     return ExitStatus.DAMAGED if snapshot.problems or traffic.links else ExitStatus.OK
 
 
-def _worst(snapshot: Snapshot, view: View, places: npt.NDArray[np.int64]) -> int:
+def worst(snapshot: Snapshot, view: View, places: npt.NDArray[np.int64]) -> int:
     """The worst severity among the notes of the rows chosen: the notes themselves, or those of their connections."""
     notes = snapshot["notes"]
     severity = notes["severity"]

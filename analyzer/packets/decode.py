@@ -48,6 +48,7 @@ class _Rows:
         self.ack = np.zeros(count, np.uint32)
         self.flags = np.zeros(count, np.uint8)
         self.window = np.zeros(count, np.uint16)
+        self.identification = np.zeros(count, np.uint16)
         self.payload_at = np.zeros(count, np.uint32)
         self.payload_length = np.zeros(count, np.uint32)
         self.segment_length = np.zeros(count, np.uint32)
@@ -152,6 +153,7 @@ def _ipv4(rows: _Rows, octets: Octets, book: AddressBook, mine: Array, at: Array
     left = mine[:0], mine[:0]
     if whole:
         source, destination = header["source"].astype(np.int64), header["destination"].astype(np.int64)
+        rows.identification[mine] = header["identification"]
     else:
         _quic(rows, octets, mine, kind, transport, end)
         pick = kind == TCP_KIND
@@ -159,6 +161,7 @@ def _ipv4(rows: _Rows, octets: Octets, book: AddressBook, mine: Array, at: Array
         left = mine[alone], network[alone] - at[alone]
         source, destination = header["source"][pick].astype(np.int64), header["destination"][pick].astype(np.int64)
         mine, at, transport, stop, end = (column[pick] for column in (mine, at, transport, stop, end))
+        rows.identification[mine] = header["identification"][pick]
     _tcp(rows, octets, mine, at, transport, stop, end, source, destination)
     return left
 

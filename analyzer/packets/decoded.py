@@ -29,3 +29,5 @@ class Decoded:
     """Octets of TCP data that were captured (never Ethernet padding)."""
     segment_length: npt.NDArray[np.uint32]
     """Octets of TCP data as the IP header says; above `payload_length` where the capture cut the packet."""
+    identification: npt.NDArray[np.uint16]
+    """Of the IPv4 header (RFC 791 §3.1); the innermost one; 0 for IPv6."""

@@ -82,8 +82,8 @@ class Walk:
     """Where the walk through one record stands."""
 
     __slots__ = (
-        "at", "buffer", "destination", "end", "fragments", "limit", "octets", "overlap", "packet", "source", "stop",
-        "time", "tunnels", "turns",
+        "at", "buffer", "destination", "end", "fragments", "identification", "limit", "octets", "overlap", "packet",
+        "source", "stop", "time", "tunnels", "turns",
     )  # fmt: skip
 
     def __init__(self, buffer: Buffer, fragments: Fragments, packet: int, time: int) -> None:
@@ -93,6 +93,7 @@ class Walk:
         self.source = self.destination = b""
         self.tunnels: tuple[Tunnel, ...] = ()
         self.turns = 0
+        self.identification = 0
         self.overlap = ""
         self._stand(buffer)
 
@@ -194,6 +195,7 @@ def ipv4(walk: Walk) -> int | Layer:
     if first >> 4 != 4 or size < 20 or total < size:
         return MALFORMED
     walk.at = start + size
+    walk.identification = number
     if place & 0x3FFF:
         return walk.put_together(4, number, (place & 0x1FFF) << 3 | place >> 13 & 1, protocol, start + total)
     walk.bound(start + total)
@@ -205,6 +207,7 @@ def ipv6(walk: Walk) -> int | Layer:
     first, length, following, _, walk.source, walk.destination = walk.take(_IPV6)
     if first >> 28 != 6:
         return MALFORMED
+    walk.identification = 0
     if length:
         walk.bound(walk.at + length)
     return _chain(walk, following)

@@ -34,6 +34,7 @@ class Segment(NamedTuple):
     ack: int
     flags: int
     window: int
+    identification: int
     payload_at: int
     payload_length: int
     segment_length: int
@@ -95,7 +96,7 @@ class Unwrapping:
         return Segment(
             TCP, book.intern(walk.source, identity) << 16 | source_port,
             book.intern(walk.destination, identity) << 16 | destination_port, seq, ack, flags, window,
-            payload_at, captured, walk.stop - data,
+            walk.identification, payload_at, captured, walk.stop - data,
         )  # fmt: skip
 
     def _place(self, row: int, pieces: list[Piece], data: int, walk: Walk, offset: int) -> tuple[int, int]:

@@ -23,6 +23,8 @@ TCP = 0
 """The code of `schemas.KINDS`."""
 SYN, ACK = 2, 16
 NONE: Mapping[int, Any] = MappingProxyType({})
+OVERLAP = 2
+"""The code of `schemas.SPAN_KINDS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,9 @@ class Delivered:
 class Assembly:
     """Fills PACKETS, STREAMS, ENDINGS and SPANS."""
 
-    def __init__(self, tables: Mapping[str, Table], strings: Strings) -> None:
+    def __init__(self, tables: Mapping[str, Table], strings: Strings,
+                 corrections: Sequence[tuple[int, int, int, int, int, int]] = ()) -> None:  # fmt: skip
+        """`corrections`: (slot, start, stop, packet, at, time) of ranges that another copy is delivered for."""
         self.strings = strings
         self.packets = tables[PACKETS.name]
         self.streams = tables[STREAMS.name]
@@ -61,6 +65,10 @@ class Assembly:
         self.flows = flow_walk.Flows(secrets.randbelow(1024) * 2 + 2049, secrets.randbelow(1024) * 2 + 2049)
         self.segments = segment_walk.Segments()
         self.scattered = Scattered()
+        for slot, start, stop, packet, at, time in corrections:
+            self.segments.corrections.setdefault(slot, []).append((start, stop, packet, at, time))
+        self.copies = False
+        """Some octets came more than once."""
         self._spans = segment_walk.Spans()
         self.last_number = -1
 
@@ -100,6 +108,7 @@ class Assembly:
         position = records.at + decoded.payload_at
         columns: dict[str, Array] = {
             "stream": tcp_stream, "direction": tcp_direction, "seq": seq, "ack": of(decoded.ack, "u4"), "flags": flags,
+            "window": of(decoded.window, "u2"), "identification": of(decoded.identification, "u2"),
             "captured": of(decoded.payload_length, "u4"), "length": of(decoded.segment_length, "u4"),
             "at": of(records.offset + decoded.payload_at, "i8"), "position": of(position, "i8"),
             "time": of(records.time, "i8"), "number": tcp + first,
@@ -182,6 +191,7 @@ class Assembly:
         if not self.segments.held:
             self.scattered.clear()
         slot = columns["slot"]
+        self.copies = self.copies or bool((columns["kind"] == OVERLAP).any())
         first_row = self.spans.append(
             {
                 "stream": slot >> 1,

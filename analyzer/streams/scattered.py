@@ -21,7 +21,7 @@ from analyzer.packets.pieces import Piece
 from dissectors.tables import Array
 
 SCATTERED = 1 << 62
-FIN, SYN, RST = 1, 2, 4
+FIN, SYN, RST, URG = 1, 2, 4, 32
 
 
 class Scattered:
@@ -57,7 +57,7 @@ class Scattered:
             before = start + (1 if index and flags & SYN else 0)
             last = index == len(runs) - 1
             columns["seq"][row + index] = (seq + before) & 0xFFFFFFFF
-            columns["flags"][row + index] = flags & ~(SYN if index else 0) & ~(0 if last else FIN)
+            columns["flags"][row + index] = flags & ~(SYN | URG if index else 0) & ~(0 if last else FIN)
             columns["length"][row + index] = length
             columns["captured"][row + index] = sum(piece.length for piece in pieces)
             columns["at"][row + index] = self._keep(pieces)

@@ -1,5 +1,12 @@
 cimport cython
 
+cdef int DATA, GAP, OVERLAP, LATE, STREAM_END, STREAM_RESET, FIN_DELIVERED
+cdef long long START_PACKETS, LOST_PACKETS, LOST_BLIND, LOST_TIME, HELD_LIMIT, HELD_TOTAL, FAR
+cdef int RETRANSMITTED, OUT_OF_ORDER, DUPLICATES, KEEPALIVES, PROBES, STALLS, STALLED, LONGEST_STALL, SHUT_SINCE, URGENT
+cdef int URGENT_PACKET, URGENT_OFFSET, BEYOND, BEYOND_PACKET, BEYOND_OFFSET, RESETS, RESET_PACKET, RESET_OFFSET, HIGHEST
+cdef int EARLY, EARLY_PACKET
+cdef long long UNTIMED, RESET_AHEAD, REORDERED, COPY_TIME, RECENT
+
 cdef class Spans:
     cdef public long long count
     cdef long long room
@@ -11,19 +18,33 @@ cdef class Segments:
     cdef public long long chunk
     cdef public long long slots
     cdef long long room
-    cdef unsigned char[::1] settled, seen, ended, holding
+    cdef unsigned char[::1] settled, seen, ended, holding, shut, shaking
     cdef long long[::1] base, next, acked, hole_packets, hole_time, fin, quiet_since, data_packet, data_time, missing, repeated,\
-        stray
+        stray, timed, timed_since, trip, opened, opening_trip
+    cdef int[::1] figure_of
+    cdef long long[:, ::1] figures, recent
+    cdef public long long figured, holding_all
     cdef long long[::1] packets, last_packet, last_time
-    cdef public dict held, lost
+    cdef public dict held, lost, corrections
     cdef public list endings
     cpdef object reserve(self, long long streams)
+    cpdef object widen(self)
 
 cpdef long long distance(long long number)
 
 @cython.locals(row=cython.longlong)
 cdef object emit(Spans spans, long long slot, int kind, long long offset, long long length, long long packet,
                  long long at, long long position, long long time, long long release)
+
+@cython.locals(start=cython.longlong, stop=cython.longlong, winner=cython.longlong, skip=cython.longlong,
+               here=cython.longlong)
+cdef object copy(Segments segments, Spans spans, long long slot, long long offset, long long length, long long packet,
+                 long long at, long long position, long long time, long long release)
+
+@cython.locals(start=cython.longlong, stop=cython.longlong, winner=cython.longlong, other=cython.longlong,
+               when=cython.longlong, low=cython.longlong, high=cython.longlong, skip=cython.longlong, here=cython.longlong)
+cdef object correct(Segments segments, Spans spans, long long slot, long long offset, long long length,
+                    long long packet, long long at, long long position, long long time, long long release)
 
 @cython.locals(skip=cython.longlong)
 cdef object deliver(Segments segments, Spans spans, long long slot, long long offset, long long length,
@@ -41,16 +62,44 @@ cdef object settle(Segments segments, Spans spans, long long slot, long long rel
 
 cdef object end(Segments segments, Spans spans, long long slot, long long packet, long long time, long long release)
 
-@cython.locals(start=cython.longlong, stop=cython.longlong, low=cython.longlong, high=cython.longlong)
-cdef object late(Segments segments, Spans spans, long long slot, long long offset, long long length,
+@cython.locals(start=cython.longlong, stop=cython.longlong, low=cython.longlong, high=cython.longlong,
+               octets=cython.longlong)
+cdef long long late(Segments segments, Spans spans, long long slot, long long offset, long long length,
                  long long packet, long long at, long long position, long long time)
+
+@cython.locals(row=cython.longlong)
+cdef long long figure(Segments segments, long long slot)
+
+@cython.locals(row=cython.longlong)
+cdef object first(Segments segments, long long slot, int kind, long long amount, long long packet, long long offset)
+
+@cython.locals(row=cython.longlong)
+cdef object again(Segments segments, long long slot, long long ahead, long long length, bint duplicate)
+
+@cython.locals(row=cython.longlong, trip=cython.longlong, since=cython.longlong, age=cython.longlong)
+cdef object filled(Segments segments, long long slot, long long time)
+
+@cython.locals(row=cython.longlong, since=cython.longlong)
+cdef object window(Segments segments, long long slot, long long size, long long time)
+
+@cython.locals(step=cython.int)
+cdef object handshake(Segments segments, long long stream, long long slot, int bits, long long time)
+
+@cython.locals(ahead=cython.longlong, behind=cython.longlong)
+cdef bint valid_reset(Segments segments, long long slot, long long begin)
+
+@cython.locals(at=cython.longlong, age=cython.longlong, same=cython.bint)
+cdef bint known(Segments segments, long long slot, long long seq, long long length, long long identification,
+                long long number, long long time)
 
 @cython.locals(packet=cython.Py_ssize_t, stream=cython.longlong, slot=cython.longlong, other=cython.longlong,
                bits=cython.int, number=cython.longlong, begin=cython.longlong, length=cython.longlong,
                reach=cython.longlong, captured=cython.longlong, ahead=cython.longlong, offset=cython.longlong,
-               side=cython.int, at=cython.longlong, waited=cython.longlong, heap=list)
+               side=cython.int, at=cython.longlong, waited=cython.longlong, heap=list, trip=cython.longlong,
+               row=cython.longlong, found=cython.longlong, probe=cython.longlong, skip=cython.longlong, duplicate=cython.bint)
 cpdef object walk(Segments segments, Spans spans, const int[::1] stream_of, const unsigned char[::1] direction_of,
                   const unsigned int[::1] seq, const unsigned int[::1] ack, const unsigned char[::1] flags,
+                  const unsigned short[::1] window_of, const unsigned short[::1] identification_of,
                   const unsigned int[::1] captured_of, const unsigned int[::1] length_of,
                   const long long[::1] at_of, const long long[::1] position_of, const long long[::1] time_of,
                   const long long[::1] number_of)

@@ -13,7 +13,20 @@ A slot whose SYN was not seen does not know its first octet. What comes is held 
 A hole is given up, as a gap of known length, by rules that look at the sequence of packets and at capture time only:
 once its end was acknowledged (the receiver has the octets, the capture does not) and `LOST_PACKETS` more packets or
 `LOST_TIME` have passed; where the other direction was not captured at all, after `LOST_BLIND` packets; when
-`HELD_LIMIT` segments are held; and at the end. Octets that come for a gap already given up are `late` rows.
+`HELD_LIMIT` segments of one direction or `HELD_TOTAL` of all are held; and at the end. Octets that come for a gap
+already given up are `late` rows.
+
+The first copy of an octet is delivered. Other copies are rows of kind overlap, so that somebody may compare them; a
+keep-alive's one octet (RFC 9293 §3.8.4 lets it be garbage) is not. What is unusual in a direction is counted in a row
+of `figures`, which only directions that need one get; where something of a kind was first seen stands there as well.
+
+A copy is a *duplicate*, not a retransmission, where the capture holds one packet twice (a mirror port, or both sides of
+a router): it has the IP identification of the first, or, where that is zero, follows within `COPY_TIME`. Recent
+segments stand in a small table, in which a later one may take an earlier one's place.
+
+A RST counts if its sequence number may be the next one that the receiver expects (RFC 9293 §3.10.7.4, RFC 5961 §3.2):
+not below what was acknowledged, and not so far ahead that lost packets cannot explain it. Any other leaves the
+connection as it is.
 """
 
 from __future__ import annotations
@@ -26,7 +39,7 @@ from dissectors.columns import wider
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array
 
-DATA, GAP, _, LATE, STREAM_END, STREAM_RESET = 0, 1, 2, 3, 4, 5
+DATA, GAP, OVERLAP, LATE, STREAM_END, STREAM_RESET = 0, 1, 2, 3, 4, 5
 
 FIN_DELIVERED = 4
 """A bit of `ended`, beside 1 for a FIN seen and 2 for a RST seen."""
@@ -38,8 +51,33 @@ LOST_BLIND = 1024
 LOST_TIME = 1_000_000_000
 """ns. The initial retransmission timeout (RFC 6298 §2.1): what was acknowledged is not sent again anyway."""
 HELD_LIMIT = 65536
+HELD_TOTAL = 1 << 20
 FAR = 1 << 30
 """Octets. The largest window (RFC 7323 §2.3): what stands further ahead is stray."""
+RESET_AHEAD = 1 << 20
+"""Octets that the capture may have lost before a RST. Forged numbers are nearly always further off."""
+REORDERED = 3_000_000
+"""ns that a hole stays open by reordering where no round trip is known; Wireshark has the same number."""
+COPY_TIME = 50_000
+"""ns. Two copies of a packet that has no IP identification; the shortest retransmission timeouts are 1000 times it."""
+RECENT = 4096
+"""Segments remembered for telling duplicates; must be a power of two."""
+
+UNTIMED = NO_TIME
+"""A typed copy."""
+
+FIGURES = (
+    "retransmitted", "out_of_order", "duplicates", "keepalives", "probes", "stalls", "stalled", "longest_stall",
+    "shut_since", "urgent", "urgent_packet", "urgent_offset", "beyond", "beyond_packet", "beyond_offset", "resets",
+    "reset_packet", "reset_offset", "highest", "early", "early_packet",
+)  # fmt: skip
+"""Columns of `figures`: packets, but octets for beyond (behind the FIN) and early (with the SYN), ns for stalled and
+longest_stall (zero window); highest is the end of what was seen behind a hole."""
+(
+    RETRANSMITTED, OUT_OF_ORDER, DUPLICATES, KEEPALIVES, PROBES, STALLS, STALLED, LONGEST_STALL, SHUT_SINCE, URGENT,
+    URGENT_PACKET, URGENT_OFFSET, BEYOND, BEYOND_PACKET, BEYOND_OFFSET, RESETS, RESET_PACKET, RESET_OFFSET, HIGHEST,
+    EARLY, EARLY_PACKET,
+) = range(len(FIGURES))  # fmt: skip
 
 
 class Spans:
@@ -113,6 +151,19 @@ class Segments:
         self.packets = np.zeros(256, np.int64).data
         self.last_packet = np.full(256, -1, np.int64).data
         self.last_time = np.zeros(256, np.int64).data
+        self.shut = np.zeros(512, np.uint8).data
+        self.timed = np.full(512, -1, np.int64).data
+        self.timed_since = np.zeros(512, np.int64).data
+        self.trip = np.full(512, -1, np.int64).data
+        self.shaking = np.zeros(256, np.uint8).data
+        self.opened = np.zeros(256, np.int64).data
+        self.opening_trip = np.full(256, -1, np.int64).data
+        self.figure_of = np.full(512, -1, np.int32).data
+        self.figures = np.zeros((64, len(FIGURES)), np.int64).data
+        self.figured = 0
+        self.recent = np.full((RECENT, 4), -1, np.int64).data
+        self.holding_all = 0
+        self.corrections: dict[int, list[tuple[int, int, int, int, int]]] = {}
         self.held: dict[int, list[tuple[int, ...]]] = {}
         self.lost: dict[int, list[tuple[int, int]]] = {}
         self.endings: list[tuple[int, int, int]] = []
@@ -143,6 +194,32 @@ class Segments:
         self.packets = _wider(self.packets, self.room // 2, 0)
         self.last_packet = _wider(self.last_packet, self.room // 2, -1)
         self.last_time = _wider(self.last_time, self.room // 2, 0)
+        self.shut = _wider(self.shut, self.room, 0)
+        self.timed = _wider(self.timed, self.room, -1)
+        self.timed_since = _wider(self.timed_since, self.room, 0)
+        self.trip = _wider(self.trip, self.room, -1)
+        self.shaking = _wider(self.shaking, self.room // 2, 0)
+        self.opened = _wider(self.opened, self.room // 2, 0)
+        self.opening_trip = _wider(self.opening_trip, self.room // 2, -1)
+        self.figure_of = _wider(self.figure_of, self.room, -1)
+
+    def widen(self) -> None:
+        """Double the room for figures."""
+        wide = np.zeros((2 * self.figured, len(FIGURES)), np.int64)
+        wide[: self.figured] = np.asarray(self.figures)
+        self.figures = wide.data
+
+    def tally(self, name: str) -> Array:
+        """A column of `figures`, per slot."""
+        row_of = np.asarray(self.figure_of)[: self.slots]
+        column = np.append(np.asarray(self.figures)[: self.figured, FIGURES.index(name)], 0)
+        found: Array = column[row_of]
+        return found
+
+    def figured_slots(self) -> list[int]:
+        """Slots in which something unusual was seen."""
+        slots: list[int] = np.flatnonzero(np.asarray(self.figure_of)[: self.slots] >= 0).tolist()
+        return slots
 
     def column(self, name: str) -> Array:
         """One column of the state, as an array: per slot, or per connection."""
@@ -160,8 +237,11 @@ class Segments:
             "settled": self.settled,
             "last_packet": self.last_packet,
             "last_time": self.last_time,
+            "trip": self.trip,
+            "opening_trip": self.opening_trip,
         }[name]
-        return np.asarray(whole)[: self.slots // 2 if name.startswith("last") else self.slots].copy()
+        by_stream = name in ("last_packet", "last_time", "opening_trip")
+        return np.asarray(whole)[: self.slots // 2 if by_stream else self.slots].copy()
 
 
 def _wider(old: memoryview, room: int, fill: int) -> memoryview:
@@ -191,6 +271,42 @@ def emit(spans: Spans, slot: int, kind: int, offset: int, length: int, packet: i
     spans.count = row + 1
 
 
+def copy(segments: Segments, spans: Spans, slot: int, offset: int, length: int, packet: int, at: int, position: int,
+         time: int, release: int) -> None:  # fmt: skip
+    """Append a copy that was not delivered, without what of it was."""
+    for start, stop, winner, _, _ in segments.corrections.get(slot, ()):
+        if winner == packet and start < offset + length and stop > offset:
+            if start > offset:
+                copy(segments, spans, slot, offset, start - offset, packet, at, position, time, release)
+            skip = stop - offset
+            if skip < length:
+                here = position + skip if position >= 0 else -1
+                copy(segments, spans, slot, stop, length - skip, packet, at + skip, here, time, release)
+            return
+    emit(spans, slot, OVERLAP, offset, length, packet, at, position, time, release)
+
+
+def correct(segments: Segments, spans: Spans, slot: int, offset: int, length: int, packet: int, at: int, position: int,
+            time: int, release: int) -> None:  # fmt: skip
+    """Deliver octets for parts of which another copy is the right one: of several, that named last."""
+    for start, stop, winner, other, when in reversed(segments.corrections[slot]):
+        low = max(start, offset)
+        high = min(stop, offset + length)
+        if low < high and winner != packet:
+            skip = low - offset
+            if skip:
+                correct(segments, spans, slot, offset, skip, packet, at, position, time, release)
+            emit(spans, slot, DATA, low, high - low, winner, other + low - start, -1, when, release)
+            here = position + skip if position >= 0 else -1
+            emit(spans, slot, OVERLAP, low, high - low, packet, at + skip, here, time, release)
+            skip = high - offset
+            if skip < length:
+                here = position + skip if position >= 0 else -1
+                correct(segments, spans, slot, high, length - skip, packet, at + skip, here, time, release)
+            return
+    emit(spans, slot, DATA, offset, length, packet, at, position, time, release)
+
+
 def deliver(segments: Segments, spans: Spans, slot: int, offset: int, length: int, captured: int, packet: int, at: int,
             position: int, time: int, release: int) -> None:  # fmt: skip
     """Deliver a segment that starts at or before `next` and ends behind it; what the capture cut off is a gap."""
@@ -198,13 +314,17 @@ def deliver(segments: Segments, spans: Spans, slot: int, offset: int, length: in
     segments.next[slot] = offset + length
     if skip:
         segments.repeated[slot] += skip
+        if captured > 0:
+            copy(segments, spans, slot, offset, min(skip, captured), packet, at, position, time, release)
         offset += skip
         length -= skip
         captured -= skip
         at += skip
         if position >= 0:
             position += skip
-    if captured > 0:
+    if captured > 0 and segments.corrections and slot in segments.corrections:
+        correct(segments, spans, slot, offset, captured, packet, at, position, time, release)
+    elif captured > 0:
         emit(spans, slot, DATA, offset, captured, packet, at, position, time, release)
     else:
         captured = 0
@@ -218,10 +338,13 @@ def unhold(segments: Segments, spans: Spans, slot: int, release: int) -> None:
     heap = segments.held[slot]
     while heap and heap[0][0] <= segments.next[slot]:
         offset, packet, length, captured, at, position, time, chunk = heappop(heap)
+        segments.holding_all -= 1
+        here = position if chunk == segments.chunk else -1
         if offset + length <= segments.next[slot]:
             segments.repeated[slot] += length
+            if captured > 0:
+                copy(segments, spans, slot, offset, captured, packet, at, here, time, release)
         else:
-            here = position if chunk == segments.chunk else -1
             deliver(segments, spans, slot, offset, length, captured, packet, at, here, time, release)
     if not heap:
         del segments.held[slot]
@@ -253,6 +376,7 @@ def settle(segments: Segments, spans: Spans, slot: int, release: int) -> None:
     heap = segments.held[slot]
     lowest = heap[0][0]
     segments.base[slot] = (segments.base[slot] + lowest) & 0xFFFFFFFF
+    segments.figures[figure(segments, slot), HIGHEST] -= lowest
     segments.held[slot] = [(item[0] - lowest, *item[1:]) for item in heap]
     unhold(segments, spans, slot, release)
 
@@ -267,13 +391,121 @@ def end(segments: Segments, spans: Spans, slot: int, packet: int, time: int, rel
 
 
 def late(segments: Segments, spans: Spans, slot: int, offset: int, length: int, packet: int, at: int,
-         position: int, time: int) -> None:  # fmt: skip
-    """Octets for a gap that was given up."""
+         position: int, time: int) -> int:  # fmt: skip
+    """Octets for a gap that was given up; returns how many."""
+    octets = 0
     for start, stop in segments.lost[slot]:
         low = max(start, offset)
         high = min(stop, offset + length)
         if low < high:
             emit(spans, slot, LATE, low, high - low, packet, at + low - offset, position + low - offset, time, packet)
+            octets += high - low
+    return octets
+
+
+def figure(segments: Segments, slot: int) -> int:
+    """The row of `figures` of a slot, a new one where it has none."""
+    row = segments.figure_of[slot]
+    if row < 0:
+        row = segments.figured
+        if row == len(segments.figures):
+            segments.widen()
+        segments.figured = row + 1
+        segments.figure_of[slot] = row
+        segments.figures[row, SHUT_SINCE] = UNTIMED
+    return row
+
+
+def first(segments: Segments, slot: int, kind: int, amount: int, packet: int, offset: int) -> None:
+    """Count something of a kind whose first packet and offset stand in the next two columns."""
+    row = figure(segments, slot)
+    if not segments.figures[row, kind]:
+        segments.figures[row, kind + 1] = packet
+        segments.figures[row, kind + 2] = offset
+    segments.figures[row, kind] += amount
+
+
+def again(segments: Segments, slot: int, ahead: int, length: int, duplicate: bool) -> None:
+    """Count a segment all of which came before."""
+    row = figure(segments, slot)
+    if duplicate:
+        segments.figures[row, DUPLICATES] += 1
+        return
+    if length == 1 and segments.shut[slot ^ 1]:
+        segments.figures[row, PROBES] += 1
+    elif length == 1 and ahead == -1 and segments.acked[slot] >= segments.next[slot]:
+        segments.figures[row, KEEPALIVES] += 1
+    else:
+        segments.figures[row, RETRANSMITTED] += 1
+        # an acknowledgment may be for either copy (RFC 6298 §3, Karn's algorithm)
+        segments.timed[slot] = -1
+
+
+def filled(segments: Segments, slot: int, time: int) -> None:
+    """Count a segment that came after one that stands behind it: sent again, unless it is too early for that."""
+    row = figure(segments, slot)
+    since = segments.hole_time[slot]
+    age = time - since if time != UNTIMED and since != UNTIMED else 0
+    trip = segments.opening_trip[slot >> 1]
+    if age >= (trip if trip > 0 else REORDERED):
+        segments.figures[row, RETRANSMITTED] += 1
+    else:
+        segments.figures[row, OUT_OF_ORDER] += 1
+    segments.timed[slot] = -1
+
+
+def window(segments: Segments, slot: int, size: int, time: int) -> None:
+    """A window shut, or opened again."""
+    row = figure(segments, slot)
+    segments.shut[slot] = size == 0
+    if size == 0:
+        segments.figures[row, STALLS] += 1
+        segments.figures[row, SHUT_SINCE] = time
+        return
+    since = segments.figures[row, SHUT_SINCE]
+    segments.figures[row, SHUT_SINCE] = UNTIMED
+    if since != UNTIMED and time > since:
+        segments.figures[row, STALLED] += time - since
+        if time - since > segments.figures[row, LONGEST_STALL]:
+            segments.figures[row, LONGEST_STALL] = time - since
+
+
+def handshake(segments: Segments, stream: int, slot: int, bits: int, time: int) -> None:
+    """The round trip from a SYN to the acknowledgment of the SYN that answers it, where each was sent once. `shaking`
+    is 0 before and after, then 2 * (step) + the direction of the first SYN."""
+    step = segments.shaking[stream]
+    if bits & 2 and not bits & 16:
+        segments.shaking[stream] = 2 + (slot & 1) if not segments.opened[stream] and time != UNTIMED else 0
+        segments.opened[stream] = time
+    elif bits & 2:
+        segments.shaking[stream] = step + 2 if step in (2, 3) and step & 1 != slot & 1 else 0
+    elif step >= 4 and step & 1 == slot & 1:
+        segments.shaking[stream] = 0
+        if time != UNTIMED and time >= segments.opened[stream]:
+            segments.opening_trip[stream] = time - segments.opened[stream]
+
+
+def valid_reset(segments: Segments, slot: int, begin: int) -> bool:
+    """Whether the receiver may expect this sequence number next."""
+    if not segments.settled[slot]:
+        return True
+    ahead = distance(begin - segments.base[slot] - segments.next[slot])
+    behind = min(segments.acked[slot], segments.next[slot]) - segments.next[slot]
+    return behind <= ahead <= RESET_AHEAD
+
+
+def known(segments: Segments, slot: int, seq: int, length: int, identification: int, number: int, time: int) -> bool:
+    """Whether this is a packet that was captured before; remembers it."""
+    at = (seq ^ (seq >> 12) ^ (slot * 40503) ^ (length << 3)) & (RECENT - 1)
+    same = segments.recent[at, 0] == slot and segments.recent[at, 1] == (seq << 16 | length & 0xFFFF)
+    if same:
+        age = time - segments.recent[at, 3] if time != UNTIMED and segments.recent[at, 3] != UNTIMED else 0
+        same = segments.recent[at, 2] == identification and (identification != 0 or -COPY_TIME <= age <= COPY_TIME)
+    segments.recent[at, 0] = slot
+    segments.recent[at, 1] = seq << 16 | length & 0xFFFF
+    segments.recent[at, 2] = identification
+    segments.recent[at, 3] = time
+    return same
 
 
 def walk(
@@ -284,6 +516,8 @@ def walk(
     seq: memoryview,
     ack: memoryview,
     flags: memoryview,
+    window_of: memoryview,
+    identification_of: memoryview,
     captured_of: memoryview,
     length_of: memoryview,
     at_of: memoryview,
@@ -305,6 +539,15 @@ def walk(
         segments.last_packet[stream] = number
         segments.last_time[stream] = time_of[packet]
         segments.seen[slot] = 1
+        if bits & 4 and not valid_reset(segments, slot, begin):
+            first(segments, slot, RESETS, 1, number, segments.next[slot])
+            continue
+        if bits & 2 or segments.shaking[stream]:
+            handshake(segments, stream, slot, bits, time_of[packet])
+        if (window_of[packet] == 0) != segments.shut[slot] and not bits & 7:
+            window(segments, slot, window_of[packet], time_of[packet])
+        if bits & 32:
+            first(segments, slot, URGENT, 1, number, segments.next[slot])
         if bits & 5 and not segments.ended[slot] and not segments.ended[other]:
             # the first sign of TCP's end: how long had it been quiet?
             segments.quiet_since[slot] = time_of[packet] if length and bits & 1 else segments.data_time[slot]
@@ -318,6 +561,10 @@ def walk(
                     emit(spans, slot, STREAM_RESET, segments.next[slot], 0, number, -1, -1, time_of[packet], number)
             elif bits & 2:
                 begin = (begin + 1) & 0xFFFFFFFF
+                if length:
+                    row = figure(segments, slot)
+                    segments.figures[row, EARLY] += length
+                    segments.figures[row, EARLY_PACKET] = number
                 if not segments.settled[slot]:
                     if segments.holding[slot]:
                         segments.held[slot] = [
@@ -335,8 +582,25 @@ def walk(
             reach = segments.next[other] + distance(ack[packet] - segments.base[other] - segments.next[other])
             if reach > segments.acked[other]:
                 segments.acked[other] = reach
+                if segments.timed[other] >= 0 and reach >= segments.timed[other]:
+                    segments.timed[other] = -1
+                    trip = time_of[packet] - segments.timed_since[other] if time_of[packet] != UNTIMED else -1
+                    if trip >= 0 and (segments.trip[other] < 0 or trip < segments.trip[other]):
+                        segments.trip[other] = trip
+        if not length and bits & 7 == 0 and segments.settled[slot] and not segments.ended[slot]:
+            probe = (segments.base[slot] + segments.next[slot] - 1) & 0xFFFFFFFF
+            if begin == probe:
+                row = figure(segments, slot)
+                segments.figures[row, PROBES if segments.shut[other] else KEEPALIVES] += 1
         if length:
+            duplicate = known(segments, slot, begin, length, identification_of[packet], number, time_of[packet])
             captured = captured_of[packet]
+            if segments.ended[slot] & 1:
+                ahead = distance(begin + length - segments.fin[slot])
+                if ahead > 0:
+                    first(segments, slot, BEYOND, min(ahead, length), number, segments.next[slot])
+                    if ahead > length and segments.ended[slot] & FIN_DELIVERED:
+                        length = 0  # §3.10.7.4: in CLOSE-WAIT and after, a receiver ignores it
             segments.data_packet[slot] = number
             segments.data_time[slot] = time_of[packet]
             if segments.settled[slot]:
@@ -344,15 +608,35 @@ def walk(
                 if ahead <= 0:
                     offset = segments.next[slot] + ahead
                     if ahead + length > 0:
+                        if segments.holding[slot]:
+                            filled(segments, slot, time_of[packet])
+                        elif ahead == 0:
+                            if (
+                                segments.timed[slot] < 0
+                                and segments.acked[slot] < length + offset
+                                and time_of[packet] != UNTIMED
+                            ):
+                                segments.timed[slot] = length + offset
+                                segments.timed_since[slot] = time_of[packet]
+                        elif ahead < -1:
+                            again(segments, slot, ahead, length, False)
                         deliver(segments, spans, slot, offset, length, captured, number, at_of[packet],
                                 position_of[packet], time_of[packet], number)  # fmt: skip
                         if segments.holding[slot]:
                             unhold(segments, spans, slot, number)
                     else:
                         segments.repeated[slot] += length
+                        found = 0
                         if slot in segments.lost:
-                            late(segments, spans, slot, offset, captured, number, at_of[packet], position_of[packet],
-                                 time_of[packet])  # fmt: skip
+                            found = late(segments, spans, slot, offset, captured, number, at_of[packet],
+                                         position_of[packet], time_of[packet])  # fmt: skip
+                        if not found:
+                            again(segments, slot, ahead, length, duplicate)
+                            if (length > 1 or ahead < -1) and captured and offset + captured > 0:
+                                skip = max(-offset, 0)
+                                copy(segments, spans, slot, offset + skip, captured - skip, number,
+                                     at_of[packet] + skip, position_of[packet] + skip, time_of[packet],
+                                     number)  # fmt: skip
                     length = 0
                 elif ahead > FAR:
                     segments.stray[slot] += length
@@ -367,7 +651,17 @@ def walk(
                     segments.held[slot] = []
                     segments.hole_packets[slot] = segments.packets[stream]
                     segments.hole_time[slot] = time_of[packet]
+                    row = figure(segments, slot)
+                    segments.figures[row, HIGHEST] = segments.next[slot] + ahead
                 offset = segments.next[slot] + ahead
+                row = figure(segments, slot)
+                if offset + length > segments.figures[row, HIGHEST]:
+                    segments.figures[row, HIGHEST] = offset + length
+                elif duplicate:
+                    segments.figures[row, DUPLICATES] += 1
+                elif segments.settled[slot]:
+                    filled(segments, slot, time_of[packet])
+                segments.holding_all += 1
                 heappush(segments.held[slot], (offset, number, length, captured, at_of[packet], position_of[packet],
                                                time_of[packet], segments.chunk))  # fmt: skip
         if segments.ended[slot] == 1 and not segments.holding[slot]:
@@ -390,6 +684,7 @@ def walk(
                     )
                     or (not segments.seen[at ^ 1] and waited >= LOST_BLIND)
                     or len(heap) > HELD_LIMIT
+                    or segments.holding_all > HELD_TOTAL
                 ):
                     give_up(segments, spans, at, number)
                     segments.hole_packets[at] = segments.packets[stream]

@@ -57,7 +57,12 @@ class Reading(threading.Thread):
                 self._failed(error)
 
     def _read(self) -> None:
-        analysis = Analysis(self.source, self.limits)
+        analysis: Analysis | None = Analysis(self.source, self.limits)
+        while analysis is not None:
+            self._follow(analysis)
+            analysis = None if self._stop.is_set() else analysis.corrected()
+
+    def _follow(self, analysis: Analysis) -> None:
         started = time.monotonic()
         due = started + FIRST
         for records in self.source.chunks(self.limits.chunk):

@@ -82,6 +82,8 @@ class Upgrade(NamedTuple):
     starts: tuple[int, int]
     mark: int
     handshake: Handshake | None
+    tunnel: str | None = None
+    """Of a CONNECT that succeeded: what it asked for (RFC 9110 §9.3.6)."""
 
 
 @dataclass(slots=True)
@@ -109,22 +111,23 @@ class _Asked:
 
 
 class Dialogue:
-    """One connection's HTTP. `client` is the physical direction of requests. The caller takes finished `exchanges` and
-    `notes` out; `upgrade` is set once."""
+    """One connection's HTTP. `client` is the physical direction of requests, `starts` are the stream offsets at which
+    it begins, by physical direction: not 0 behind a PROXY header and inside a tunnel. The caller takes finished
+    `exchanges` and `notes` out; `upgrade` is set once."""
 
     __slots__ = ("_asked", "_closed", "_end", "_feeds", "_held", "_start", "_state", "client", "exchanges", "notes",
                  "upgrade", "wanted")  # fmt: skip
 
-    def __init__(self, client: int) -> None:
+    def __init__(self, client: int, starts: tuple[int, int] = (0, 0)) -> None:
         self.client = client
-        self.wanted = [0, 0]
+        self.wanted = list(starts)
         self.exchanges: list[Exchange] = []
         self.notes: list[Observation] = []
         self.upgrade: Upgrade | None = None
         self._asked: list[_Asked] = []
         self._state = [HEAD, HEAD]
         self._held = [b"", b""]
-        self._start = [0, 0]  # stream offset of the first held octet
+        self._start = list(starts)  # stream offset of the first held octet
         self._end = [0, 0]  # where sized content ends
         self._feeds: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
         self._closed = [False, False]
@@ -299,7 +302,7 @@ class Dialogue:
         asked.answer, asked.answer_offset, asked.answer_length, asked.answer_mark = head, offset, length, first
         connected = asked.head.first == "CONNECT" and status < 300
         if status == 101 or connected:
-            self._leave(asked, "connect" if connected else head.get("upgrade"), mark)
+            self._leave(asked, "" if connected else head.get("upgrade"), mark, asked.head.second if connected else None)
             return
         if asked.head.first == "HEAD" or status in (204, 304):
             size, chunked = 0, False
@@ -428,7 +431,7 @@ class Dialogue:
             else:
                 self._state[self.client] = HEAD
 
-    def _leave(self, asked: _Asked, protocol: str, mark: int) -> None:
+    def _leave(self, asked: _Asked, protocol: str, mark: int, tunnel: str | None) -> None:
         """The connection is not HTTP any more."""
         client, server = self.client, 1 - self.client
         if asked.end < 0:
@@ -443,7 +446,7 @@ class Dialogue:
                 self._note(Note.CLIENT_EARLY, client, asked.end, 0, mark)
         self._asked.remove(asked)
         exchange = self._emit(asked, True, mark)
-        self.upgrade = Upgrade(protocol, (starts[0], starts[1]), mark, exchange.handshake)
+        self.upgrade = Upgrade(protocol, (starts[0], starts[1]), mark, exchange.handshake, tunnel)
         self._held = [b"", b""]
 
     def _unasked(self, mark: int) -> None:

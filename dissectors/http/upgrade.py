@@ -8,7 +8,7 @@ from hashlib import sha1
 from typing import NamedTuple
 
 from dissectors.http.head import Head
-from dissectors.http.parameters import Deflate, extension_list, permessage_deflate
+from dissectors.http.parameters import Deflate, extension_list, permessage_deflate, unfit, wrong_offers
 from dissectors.notes import Note
 from dissectors.schemas import ACCEPTED, OTHER, REFUSED, UNANSWERED
 
@@ -74,6 +74,8 @@ def handshake_of(offer: Offer, answer: Head | None, content: bytes) -> tuple[Han
     """The handshake that an offer and its final response make, and what is wrong with it."""
     head = offer.head
     findings = _request_findings(head)
+    codes = {note for note, _, _ in findings}
+    refusable = sorted(code.name for code in codes & REFUSABLE)
     key = head.get("sec-websocket-key")
     status = int(answer.second) if answer else 0
     result, verdict, protocol = UNANSWERED, UNKNOWN, ""
@@ -85,18 +87,29 @@ def handshake_of(offer: Offer, answer: Head | None, content: bytes) -> tuple[Han
         accept = answer.get("sec-websocket-accept")
         if result == OTHER and (accept or not protocol):
             result = ACCEPTED
+        # §4.1: the whole value is "websocket"; RFC 9110 §7.8: no other protocol than those that were asked for
+        asked = ["websocket"] if result == ACCEPTED else head.tokens("upgrade")
+        if protocol.lower() not in asked:
             findings.append((Note.UPGRADE_HEADER_BAD, SERVER, protocol))
         if result == ACCEPTED:
+            if refusable:
+                told = ", ".join(name.lower().replace("_", "-") for name in refusable)
+                findings.append((Note.REQUEST_WRONGLY_ACCEPTED, SERVER, told))
+            if answer.first == "HTTP/1.0":
+                findings.append((Note.HTTP_VERSION_LOW, SERVER, answer.first))
             verdict = _judge_accept(key, accept, findings)
             if "upgrade" not in answer.tokens("connection"):
                 findings.append((Note.CONNECTION_HEADER_BAD, SERVER, answer.get("connection")))
             subprotocol = answer.get("sec-websocket-protocol")
-            _judge_subprotocol(head, subprotocol, findings)
+            if "sec-websocket-protocol" in answer.headers:
+                _judge_subprotocol(head, subprotocol, findings)
             extensions = answer.get("sec-websocket-extensions")
             if extensions:
                 deflate, defined = _judge_extensions(head, extensions, findings)
     elif answer is not None:
         result, refusal = REFUSED, reason_of(answer, content)
+        if status == 426 and Note.VERSION_OTHER in codes and "sec-websocket-version" not in answer.headers:
+            findings.append((Note.VERSIONS_NOT_TOLD, SERVER, ""))
     version = head.get("sec-websocket-version")
     handshake = Handshake(
         result, status, refusal, head.get("host"), head.second, head.get("origin"), head.get("user-agent"),
@@ -124,12 +137,23 @@ def _intermediaries(answer: Head) -> str:
     return "; ".join(part for part in (answer.get("via"), *sorted(marks)) if part)
 
 
+REFUSABLE = frozenset(
+    (Note.METHOD_NOT_GET, Note.HTTP_VERSION_LOW, Note.HOST_MISSING, Note.UPGRADE_HEADER_BAD, Note.CONNECTION_HEADER_BAD,
+     Note.KEY_MISSING, Note.KEY_BAD, Note.VERSION_MISSING, Note.VERSION_OTHER)
+)  # fmt: skip
+"""What is wrong with a request to which RFC 6455 §4.2.1 forbids a 101."""
+SEPARATORS = frozenset('()<>@,;:\\"/[]?={} \t')
+"""RFC 2616 §2.2, by which RFC 6455 §4.1 defines the names of subprotocols."""
+
+
 def _request_findings(head: Head) -> list[Finding]:
     """What RFC 6455 §4.1 asks of a request."""
     findings: list[Finding] = []
     headers = head.headers
     if head.first != "GET":
         findings.append((Note.METHOD_NOT_GET, CLIENT, head.first))
+    if head.third == "HTTP/1.0":
+        findings.append((Note.HTTP_VERSION_LOW, CLIENT, head.third))
     if "host" not in headers:
         findings.append((Note.HOST_MISSING, CLIENT, ""))
     if headers.get("upgrade", "").lower() != "websocket" and "websocket" not in head.tokens("upgrade"):
@@ -146,7 +170,20 @@ def _request_findings(head: Head) -> list[Finding]:
         findings.append((Note.VERSION_MISSING, CLIENT, ""))
     elif version != "13":
         findings.append((Note.VERSION_OTHER, CLIENT, version))
+    if "sec-websocket-protocol" in headers:
+        findings += [(Note.SUBPROTOCOL_OFFER_BAD, CLIENT, what) for what in _wrong_names(headers)]
+    if "sec-websocket-extensions" in headers:
+        offers = extension_list(headers["sec-websocket-extensions"])
+        findings += [(Note.EXTENSION_PARAMETER_BAD, CLIENT, what) for what in wrong_offers(offers)]
     return findings
+
+
+def _wrong_names(headers: dict[str, str]) -> list[str]:
+    """Subprotocols offered twice or with characters that no name has; the first of each kind."""
+    names = [name.strip() for name in headers["sec-websocket-protocol"].split(",")]
+    bad = [name for name in names if not name or any(not "!" <= c <= "~" or c in SEPARATORS for c in name)]
+    twice = [name for at, name in enumerate(names) if name and name in names[:at]]
+    return [f"not a token: {name!r}" for name in bad[:1]] + [f"{name} stands twice" for name in twice[:1]]
 
 
 def is_key(key: str) -> bool:
@@ -171,18 +208,17 @@ def _judge_accept(key: str, accept: str, findings: list[Finding]) -> int:
 
 
 def _judge_subprotocol(head: Head, chosen: str, findings: list[Finding]) -> None:
-    if not chosen:
-        return
     if "," in chosen:
         findings.append((Note.SUBPROTOCOL_SEVERAL, SERVER, chosen))
-    offered = {token.strip() for token in head.get("sec-websocket-protocol").split(",")}
+    offered = {token.strip() for token in head.get("sec-websocket-protocol").split(",")} - {""}
     tokens = [token.strip() for token in chosen.split(",")]
     findings += [(Note.SUBPROTOCOL_NOT_OFFERED, SERVER, token) for token in tokens if token not in offered]
 
 
 def _judge_extensions(head: Head, agreed: str, findings: list[Finding]) -> tuple[Deflate, int]:
     """Negotiated extensions (RFC 6455 §9.1): the parameters of permessage-deflate, and the reserved bits in use."""
-    offered = {name for name, _ in extension_list(head.get("sec-websocket-extensions"))}
+    offers = extension_list(head.get("sec-websocket-extensions"))
+    offered = {name for name, _ in offers}
     deflate, defined = Deflate(), 0
     for name, parameters in extension_list(agreed):
         if name not in offered:
@@ -194,6 +230,8 @@ def _judge_extensions(head: Head, agreed: str, findings: list[Finding]) -> tuple
             deflate, wrong = permessage_deflate(parameters)
             defined |= 4
             findings += [(Note.EXTENSION_PARAMETER_BAD, SERVER, what) for what in wrong]
+            if name in offered and not wrong:
+                findings += [(Note.EXTENSION_UNFIT, SERVER, what) for what in unfit(parameters, offers)]
         else:
             findings.append((Note.EXTENSION_PARAMETER_BAD, SERVER, "permessage-deflate agreed twice"))
     return deflate, defined

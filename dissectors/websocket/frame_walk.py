@@ -13,7 +13,11 @@ begin and end of every frame: a frame that lies in one span is one event. Where 
 (RFC 6455 §5.2 forbids it), the frame is taken to be as long as a stream can be.
 
 A gap inside a payload only makes the frame incomplete: its end is still known. A gap over a header loses the framing
-of the direction: the rest is opaque, and counted.
+of the direction: what follows is opaque, and counted. Where the caller searches (`header_search`), such spans are
+parked, and the walk stops at the span that makes the slot ripe for a look: at a number of octets that is told before
+(`ripe`), at the next gap, or at the end of the direction. So where frames go on depends on the direction's octets
+alone. Frames behind such a place carry a level of confidence, which grows with every header that fits; a header that
+does not fit loses the framing again, and is no violation of anybody.
 """
 
 from __future__ import annotations
@@ -29,12 +33,25 @@ BEGIN, END, HOLE = 1, 2, 4
 
 HEADER, PAYLOAD, LOST = 0, 1, 2
 
+LOOK = 512
+"""Octets behind a loss at which the first look is taken: some frames of a chat, a third of a full segment."""
+MEDIUM, HIGH = 32, 64
+"""Bits of evidence from which on frames behind a loss have medium and high confidence."""
+GOOD = 6
+"""Bits that a header which fits adds to them (`header_search`)."""
+
 
 class FrameRows(Growing):
     """Complete frames."""
 
     NAMES = ("slot", "first", "second", "key", "header_length", "length", "missing", "offset", "first_packet",
-             "first_time", "packet", "time")  # fmt: skip
+             "first_time", "packet", "time", "recovered")  # fmt: skip
+
+
+class Parked(Growing):
+    """Spans of directions whose framing is lost. `at` is the virtual offset of their octets."""
+
+    NAMES = ("slot", "kind", "offset", "length", "at", "packet", "time")
 
 
 class Events(Growing):
@@ -44,7 +61,7 @@ class Events(Growing):
     `now` holds it while a span is walked."""
 
     NAMES = ("slot", "bits", "first", "key", "phase", "position", "length", "total", "frame", "offset", "packet",
-             "time", "release")  # fmt: skip
+             "time", "release", "recovered")  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,6 +85,7 @@ class Directions:
     def __init__(self) -> None:
         self.count = 0
         self.room = 256
+        self.searching = 0
         self.whole = {name: np.zeros(256, np.int64) for name in _STATE}
         self.head = np.zeros(256 * 14, np.uint8).data
         self._bind()
@@ -94,6 +112,14 @@ class Directions:
         self.defined = whole["defined"].data
         self.frames = whole["frames"].data
         self.opaque = whole["opaque"].data
+        self.lost_from = whole["lost_from"].data
+        self.ripe = whole["ripe"].data
+        self.recovered = whole["recovered"].data
+        self.evidence = whole["evidence"].data
+        self.proven = whole["proven"].data
+        self.last_key = whole["last_key"].data
+        self.key_step = whole["key_step"].data
+        self.key_told = whole["key_told"].data
 
     def extend(self, at: Array, client: Array, deflate: Array, defined: Array) -> None:
         """New slots, one item each: whose first frames start at the stream offsets `at`; `defined` holds the reserved
@@ -116,7 +142,8 @@ class Directions:
 
 _STATE = ("at", "mode", "filled", "start", "length", "remaining", "missing", "passed", "key", "header_length",
           "first_packet", "first_time", "wanted", "wanted_message", "closed", "client", "deflate", "defined",
-          "frames", "opaque")  # fmt: skip
+          "frames", "opaque", "lost_from", "ripe", "recovered", "evidence", "proven", "last_key", "key_step",
+          "key_told")  # fmt: skip
 
 
 def note(notes: NoteRows, code: int, slot: int, offset: int, length: int, packet: int, time: int) -> None:
@@ -153,6 +180,7 @@ def event(events: Events, directions: Directions, slot: int, bits: int, phase: i
     events.cells[10, row] = packet
     events.cells[11, row] = time
     events.cells[12, row] = events.now
+    events.cells[13, row] = directions.recovered[slot]
     events.count = row + 1
 
 
@@ -173,6 +201,7 @@ def finish_frame(rows: FrameRows, directions: Directions, slot: int, packet: int
     rows.cells[9, row] = directions.first_time[slot]
     rows.cells[10, row] = packet
     rows.cells[11, row] = time
+    rows.cells[12, row] = directions.recovered[slot]
     rows.count = row + 1
     directions.mode[slot] = 0
     directions.filled[slot] = 0
@@ -214,6 +243,19 @@ def read_header(directions: Directions, notes: NoteRows, slot: int, packet: int,
     directions.passed[slot] = 0
     directions.remaining[slot] = length if length >= 0 else 0x7FFFFFFFFFFFFFFF
     directions.mode[slot] = 1
+    if directions.recovered[slot]:
+        fits = masked == (1 if directions.client[slot] else 0) and not rsv & ~directions.defined[slot]
+        if length < 0 or (opcode > 2 and opcode < 8) or opcode > 10 or (opcode > 7 and (length > 125 or first < 128)):
+            fits = False
+        if not fits:
+            lose(directions, notes, slot, start, size, start + size, packet, time)
+            directions.opaque[slot] += size
+            return
+        evidence = directions.evidence[slot]
+        if start >= directions.proven[slot]:
+            evidence += GOOD
+            directions.evidence[slot] = evidence
+        directions.recovered[slot] = 1 if evidence < MEDIUM else 2 if evidence < HIGH else 3
     if (extended == 2 and length < 126) or (extended == 8 and 0 <= length < 65536):
         note(notes, Note.LENGTH_NOT_MINIMAL, slot, start, size, packet, time)
     if length < 0:
@@ -223,10 +265,12 @@ def read_header(directions: Directions, notes: NoteRows, slot: int, packet: int,
             note(notes, Note.CLIENT_UNMASKED, slot, start, size, packet, time)
         elif key == 0:
             note(notes, Note.MASK_KEY_ZERO, slot, start, size, packet, time)
+        elif length and directions.key_told[slot] == 0:
+            compare_key(directions, notes, slot, key, packet, time)
     elif masked:
         note(notes, Note.SERVER_MASKED, slot, start, size, packet, time)
     if directions.closed[slot]:
-        note(notes, Note.AFTER_CLOSE, slot, start, size, packet, time)
+        note(notes, Note.CONTROL_AFTER_CLOSE if opcode > 7 else Note.AFTER_CLOSE, slot, start, size, packet, time)
     if rsv & ~directions.defined[slot]:
         note(notes, Note.RSV_NOT_NEGOTIATED, slot, start, size, packet, time)
     elif rsv & 4 and directions.deflate[slot]:
@@ -253,11 +297,66 @@ def read_header(directions: Directions, notes: NoteRows, slot: int, packet: int,
     directions.wanted[slot] = directions.wanted_message[slot]
 
 
-def lose(directions: Directions, notes: NoteRows, slot: int, offset: int, length: int, packet: int, time: int) -> None:
-    """A gap hides a header: from here on the direction is opaque."""
+def compare_key(directions: Directions, notes: NoteRows, slot: int, key: int, packet: int, time: int) -> None:
+    """RFC 6455 §5.3: a key must not tell the next. Keys that mask nothing do not count, and a sender is told of once.
+    Three keys at equal distance come by chance once in 2^32."""
+    step = (key - directions.last_key[slot]) & 0xFFFFFFFF
+    code = 0
+    if step == 0:
+        code = Note.MASK_KEY_REPEATED
+    elif step == directions.key_step[slot]:
+        code = Note.MASK_KEY_PREDICTABLE
+    if code:
+        directions.key_told[slot] = 1
+        note(notes, code, slot, directions.start[slot], directions.header_length[slot], packet, time)
+    directions.key_step[slot] = step if directions.last_key[slot] else 0
+    directions.last_key[slot] = key
+
+
+def lose(directions: Directions, notes: NoteRows, slot: int, offset: int, length: int, behind: int, packet: int,
+         time: int) -> None:  # fmt: skip
+    """A gap hides a header: from `behind` on the direction is opaque."""
+    if directions.mode[slot] == 0:
+        directions.opaque[slot] += directions.filled[slot]  # the part of a header before the gap
     directions.mode[slot] = 2
     directions.filled[slot] = 0
+    directions.recovered[slot] = 0
+    directions.last_key[slot] = 0
+    directions.key_step[slot] = 0
+    directions.lost_from[slot] = behind
+    directions.ripe[slot] = behind + LOOK
     note(notes, Note.FRAMING_LOST, slot, offset, length, packet, time)
+
+
+def resume(directions: Directions, notes: NoteRows, slot: int, at: int, reach: int, bits: int, packet: int,
+           time: int) -> None:  # fmt: skip
+    """Frames go on at `at`, by `bits` of evidence in the octets before `reach`: those from `at` on are to be walked."""
+    note(notes, Note.FRAMING_FOUND, slot, at, 0, packet, time)
+    directions.mode[slot] = 0
+    directions.at[slot] = at
+    directions.proven[slot] = reach
+    directions.evidence[slot] = bits
+    directions.recovered[slot] = 1
+
+
+def park(directions: Directions, parked: Parked, slot: int, kind: int, offset: int, length: int, at: int, packet: int,
+         time: int) -> bool:  # fmt: skip
+    """Keep a span of a direction whose framing is lost. Returns whether it is time for a look."""
+    directions.opaque[slot] += length
+    if not directions.searching:
+        return False
+    row = parked.count
+    if row == parked.room:
+        parked.grow()
+    parked.cells[0, row] = slot
+    parked.cells[1, row] = kind
+    parked.cells[2, row] = offset
+    parked.cells[3, row] = length
+    parked.cells[4, row] = at
+    parked.cells[5, row] = packet
+    parked.cells[6, row] = time
+    parked.count = row + 1
+    return kind > 0 or offset + length >= directions.ripe[slot]
 
 
 def walk(
@@ -265,6 +364,7 @@ def walk(
     rows: FrameRows,
     events: Events,
     notes: NoteRows,
+    parked: Parked,
     octets: memoryview,
     slot_of: memoryview,
     kind_of: memoryview,
@@ -274,13 +374,21 @@ def walk(
     packet_of: memoryview,
     time_of: memoryview,
     release_of: memoryview,
-) -> None:
-    """Walk spans, in the order of delivery. Kind 0 is data, which stands in `octets` at its position; kind 1 is a gap;
-    others are passed over. Spans of one slot may repeat offsets; where they leave some out, framing is lost."""
-    for span in range(len(slot_of)):
+    at_of: memoryview,
+    first: int,
+) -> int:
+    """Walk spans from the `first` on, in the order of delivery. Kind 0 is data, which stands in `octets` at its
+    position; kind 1 is a gap; 4 and 5 end a direction; others are passed over. Spans of one slot may repeat offsets;
+    where they leave some out, framing is lost. Returns how far it came: behind the last span, or behind one that made
+    its slot ripe for a look."""
+    for span in range(first, len(slot_of)):
         slot = slot_of[span]
         kind = kind_of[span]
         if kind > 1:
+            if kind > 3 and directions.mode[slot] == 2:
+                events.now = notes.now = release_of[span]
+                if park(directions, parked, slot, kind, offset_of[span], 0, -1, packet_of[span], time_of[span]):
+                    return span + 1
             continue
         offset = offset_of[span]
         length = length_of[span]
@@ -299,14 +407,16 @@ def walk(
         events.now = notes.now = release_of[span]
         if offset > known and directions.mode[slot] != 2:
             # spans that were never handed over: nothing may be read across them
-            lose(directions, notes, slot, known, offset - known, packet, time)
+            lose(directions, notes, slot, known, offset - known, offset, packet, time)
             directions.opaque[slot] += offset - known
         if directions.mode[slot] == 2:
-            directions.opaque[slot] += length
+            if park(directions, parked, slot, kind, offset, length, at_of[span] + length_of[span] - length, packet,
+                    time):  # fmt: skip
+                return span + 1
             continue
         if kind == 1:
             if directions.mode[slot] == 0:
-                lose(directions, notes, slot, offset, length, packet, time)
+                lose(directions, notes, slot, offset, length, stop, packet, time)
                 directions.opaque[slot] += length
                 continue
             taken = directions.remaining[slot]
@@ -322,7 +432,7 @@ def walk(
             frame = finish_frame(rows, directions, slot, packet, time)
             event(events, directions, slot, 6, phase, 0, taken, frame, packet, time)
             if taken < length:
-                lose(directions, notes, slot, offset + taken, length - taken, packet, time)
+                lose(directions, notes, slot, offset + taken, length - taken, stop, packet, time)
                 directions.opaque[slot] += length - taken
             continue
         end = position + length
@@ -349,6 +459,8 @@ def walk(
                 if filled < need or filled < 2:
                     break
                 read_header(directions, notes, slot, packet, time)
+                if directions.mode[slot] == 2:
+                    break
                 bits = 1
             taken = directions.remaining[slot]
             if taken > end - position:
@@ -363,6 +475,12 @@ def walk(
                 frame = finish_frame(rows, directions, slot, packet, time)
                 event(events, directions, slot, bits | 2, phase, position, taken, frame, packet, time)
             position += taken
+        if position < end and directions.mode[slot] == 2:
+            length = end - position
+            if park(directions, parked, slot, 0, stop - length, length, at_of[span] + length_of[span] - length, packet,
+                    time):  # fmt: skip
+                return span + 1
+    return len(slot_of)
 
 
 def header_length(second: int) -> int:

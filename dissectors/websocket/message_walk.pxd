@@ -15,7 +15,7 @@ cdef class Folds:
     cdef public list inflaters, recent, control, pings, windows
     cdef long long[::1] open, opcode, compressed, frames, length, inflated, inflate, text, missing, first_frame
     cdef long long[::1] first_time, start, takeover, deflate, lost, control_missing, control_time, close_row
-    cdef long long[::1] recent_length, messages, octets, inflated_octets, since, ping_count, fresh, last_time
+    cdef long long[::1] recent_length, messages, octets, inflated_octets, since, ping_count, fresh, last_time, recovered, holes
 
     cpdef object reserve(self, long long slots)
     cpdef object begin(self, long long slot, object deflate, object takeover)
@@ -33,7 +33,7 @@ cdef object inflate(Folds folds, long long slot, object data)
 
 @cython.locals(opcode=cython.int)
 cdef object begin_message(Folds folds, MessageRows rows, NoteRows notes, long long slot, int first, long long offset,
-                          long long packet, long long time)
+                          long long packet, long long time, long long recovered)
 
 @cython.locals(row=cython.longlong, state=cython.longlong, length=cython.longlong, inflated=cython.longlong,
                start=cython.longlong, verdict=cython.int)
@@ -46,7 +46,9 @@ cdef object close_payload(Folds folds, NoteRows notes, long long slot, object pa
 @cython.locals(row=cython.longlong, number=cython.longlong, opcode=cython.int, complete=cython.int,
                code=cython.longlong, reason=cython.longlong, answers=cython.longlong)
 cdef object end_control(Folds folds, MessageRows rows, NoteRows notes, long long slot, int first, long long total,
-                        long long offset, long long frame, long long packet, long long time)
+                        long long offset, long long frame, long long packet, long long time, long long recovered)
+
+cpdef object resume(Folds folds, MessageRows rows, NoteRows notes, long long slot, long long packet, long long time)
 
 @cython.locals(at=cython.Py_ssize_t, slot=cython.longlong, bits=cython.int, first=cython.int, length=cython.longlong,
                position=cython.longlong, offset=cython.longlong, packet=cython.longlong, time=cython.longlong,

@@ -14,6 +14,9 @@ pieces of `PIECE` octets and dropped, so that a small message that inflates to g
 the window stays in step; above `limit` octets the message is given up, and with it the context. Where octets are
 missing the context is lost: with takeover for the rest of the direction, without it for this message only. A message
 whose context is lost is counted, never guessed.
+
+Behind octets whose framing was lost (`resume`) messages are missing: one that is open never ends, the first one may go
+on with one that began there, and what a Pong answers may have been there.
 """
 
 from __future__ import annotations
@@ -47,7 +50,7 @@ class MessageRows(Growing):
     """Messages and control frames; `reason` is a code of the string pool."""
 
     NAMES = ("slot", "opcode", "first_frame", "last_frame", "frames", "length", "inflated", "compressed", "inflate",
-             "utf8", "complete", "close_code", "reason", "answers", "first_time", "time")  # fmt: skip
+             "utf8", "complete", "close_code", "reason", "answers", "first_time", "time", "recovered")  # fmt: skip
 
 
 class Folds:
@@ -101,6 +104,8 @@ class Folds:
         self.ping_count = whole["ping_count"].data
         self.fresh = whole["fresh"].data
         self.last_time = whole["last_time"].data
+        self.recovered = whole["recovered"].data
+        self.holes = whole["holes"].data
 
     def begin(self, slot: int, deflate: Array, takeover: Array) -> None:
         """Set new slots up, from `slot` on."""
@@ -123,7 +128,7 @@ class Folds:
 _STATE = ("open", "opcode", "compressed", "frames", "length", "inflated", "inflate", "text", "missing", "first_frame",
           "first_time", "start", "takeover", "deflate", "lost", "control_missing", "control_time", "close_row",
           "recent_length", "messages", "octets", "inflated_octets", "since", "ping_count", "fresh",
-          "last_time")  # fmt: skip
+          "last_time", "recovered", "holes")  # fmt: skip
 
 
 def keep(folds: Folds, slot: int, out: bytes) -> None:
@@ -199,18 +204,20 @@ def inflate(folds: Folds, slot: int, data: Any) -> None:
 
 
 def begin_message(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, first: int, offset: int,
-                  packet: int, time: int) -> None:  # fmt: skip
+                  packet: int, time: int, recovered: int) -> None:  # fmt: skip
     """A data frame begins: open a message, or go on with the one that is open (RFC 6455 §5.4)."""
     opcode = first & 15
     if opcode == 0 and folds.open[slot]:
         folds.frames[slot] += 1
         return
-    if opcode == 0:
+    if opcode == 0 and not folds.holes[slot]:
         note(notes, Note.CONTINUATION_WITHOUT_START, slot, offset, 0, packet, time)
-    elif folds.open[slot]:
+    elif opcode and folds.open[slot]:
         note(notes, Note.MESSAGE_INSIDE_MESSAGE, slot, offset, 0, packet, time)
         end_message(folds, rows, notes, slot, 0, -1, packet, time)
     folds.open[slot] = 1
+    folds.holes[slot] &= 2
+    folds.recovered[slot] = recovered
     folds.opcode[slot] = opcode
     folds.compressed[slot] = 1 if first & 64 and folds.deflate[slot] and opcode else 0
     folds.frames[slot] = 1
@@ -271,6 +278,8 @@ def end_message(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, com
             verdict = VALID
         if verdict == INVALID:
             note(notes, Note.TEXT_NOT_UTF8, slot, start, length, packet, time)
+    elif folds.opcode[slot] == 0 and folds.recovered[slot]:
+        verdict = UNKNOWN  # its start, which says whether it is text, was not seen
     folds.open[slot] = 0
     folds.messages[slot] += 1
     folds.octets[slot] += length
@@ -296,6 +305,7 @@ def end_message(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, com
     rows.cells[13, row] = -1
     rows.cells[14, row] = folds.first_time[slot]
     rows.cells[15, row] = time
+    rows.cells[16, row] = folds.recovered[slot]
     rows.count = row + 1
 
 
@@ -319,7 +329,7 @@ def close_payload(folds: Folds, notes: NoteRows, slot: int, payload: Any, offset
 
 
 def end_control(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, first: int, total: int, offset: int,
-                frame: int, packet: int, time: int) -> None:  # fmt: skip
+                frame: int, packet: int, time: int, recovered: int) -> None:  # fmt: skip
     """Append a control frame, and match it with what it answers."""
     row = rows.count
     if row == rows.room:
@@ -359,8 +369,8 @@ def end_control(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, fir
             answers = waiting[found][1]
             # RFC 6455 §5.5.3: a pong may answer the latest of several pings only
             del waiting[: found + 1]
-        elif folds.ping_count[slot ^ 1] <= PINGS:
-            # beyond that the ping may be one that was not remembered
+        elif folds.ping_count[slot ^ 1] <= PINGS and not folds.holes[slot ^ 1]:
+            # beyond that the ping may be one that was not remembered, and behind a hole one that was not seen
             note(notes, Note.PONG_UNASKED, slot, offset, 0, packet, time)
     rows.cells[0, row] = slot
     rows.cells[1, row] = opcode
@@ -378,7 +388,16 @@ def end_control(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, fir
     rows.cells[13, row] = answers
     rows.cells[14, row] = folds.control_time[slot]
     rows.cells[15, row] = time
+    rows.cells[16, row] = recovered
     rows.count = row + 1
+
+
+def resume(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, packet: int, time: int) -> None:
+    """Frames of a direction were missed: end the message that is open, and the compression context."""
+    if folds.open[slot]:
+        end_message(folds, rows, notes, slot, 0, -1, packet, time)
+    folds.holes[slot] = 3
+    folds.lost[slot] = 1
 
 
 def walk(folds: Folds, events: Events, rows: MessageRows, notes: NoteRows, octets: memoryview) -> None:
@@ -408,10 +427,10 @@ def walk(folds: Folds, events: Events, rows: MessageRows, notes: NoteRows, octet
                 folds.control[slot] = piece[:125] if held is None else (held + piece)[:125]
             if bits & 2:
                 end_control(folds, rows, notes, slot, first, events.cells[7, at], offset, events.cells[8, at], packet,
-                            time)  # fmt: skip
+                            time, events.cells[13, at])  # fmt: skip
             continue
         if bits & 1:
-            begin_message(folds, rows, notes, slot, first, offset, packet, time)
+            begin_message(folds, rows, notes, slot, first, offset, packet, time, events.cells[13, at])
         last = bits & 2 and first & 128
         if bits & 4:
             folds.missing[slot] += length

@@ -10,9 +10,10 @@ from dissectors.contract import Observation, Reason, Scan
 from dissectors.notes import Note
 from dissectors.schemas import FRAMES
 from dissectors.tables import Array
-from dissectors.websocket.frame_walk import Directions, Events, FrameRows, NoteRows, walk
+from dissectors.websocket.frame_walk import Directions, Events, FrameRows, NoteRows, Parked, walk
 
-COLUMNS = ("opcode", "fin", "rsv", "masked", "mask_key", "header_length", "payload_length", "missing", "offset")
+COLUMNS = ("opcode", "fin", "rsv", "masked", "mask_key", "header_length", "payload_length", "missing", "offset",
+           "recovered")  # fmt: skip
 """The columns of FRAMES that one direction's octets tell."""
 DATA, GAP = 0, 1
 
@@ -65,6 +66,7 @@ class FrameScanner:
             rows,
             events,
             notes,
+            Parked(),
             data,
             one(0),
             one(kind, "u1"),
@@ -74,6 +76,8 @@ class FrameScanner:
             one(0),
             one(0),
             one(0),
+            one(0),
+            0,
         )
         found = tuple(
             Observation(Note(code), offset, size)
@@ -94,6 +98,6 @@ def frame_columns(rows: FrameRows) -> dict[str, Array]:
         "opcode": first & 15, "fin": first >> 7, "rsv": (first >> 4) & 7, "masked": second >> 7,
         "mask_key": rows.column("key"), "header_length": rows.column("header_length"),
         "payload_length": rows.column("length").view(np.uint64), "missing": rows.column("missing"),
-        "offset": rows.column("offset"),
+        "offset": rows.column("offset"), "recovered": rows.column("recovered"),
     }  # fmt: skip
     return {name: column.astype(FRAMES[name].dtype) for name, column in columns.items()}

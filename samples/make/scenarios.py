@@ -21,7 +21,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from samples.make import endings
+from samples.make import endings, proxies
 from samples.make.peers import fragments, masked, raw, serve_app, upgrade
 from samples.make.recorder import nginx, process
 
@@ -364,6 +364,10 @@ SCENARIOS: dict[str, Scenario] = {
     "socketio-timeout": Scenario(endings.socketio_timeout, (8270,), "Socket.IO pings that nobody answers"),
     "closings": Scenario(endings.closings, (8280,), "a handler that raises, a token that expired, a Close ignored"),
     "tls-endings": Scenario(endings.tls_endings, (8290, 8291), "wss: many killed, one idle, one not trusted"),
+    "proxy-chain": Scenario(
+        proxies.proxy_chain, (8300, 8301, 8302, 8303), "HAProxy, PROXY headers of both versions, nginx"
+    ),
+    "tunnels": Scenario(proxies.tunnels, (8310, 8311, 8312), "CONNECT to ws, to wss, and refused"),
     "chromium-chat": Scenario(chromium, (8230,), "a page in Chromium: close from JavaScript, and by navigation"),
 }
 """By name; the name is the file's."""

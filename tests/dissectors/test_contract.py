@@ -17,7 +17,7 @@ import dissectors
 from dissectors.contract import Reason
 from dissectors.http.dialogue import HELD, SAMPLE, Dialogue
 from dissectors.notes import Note
-from dissectors.websocket.frame_walk import Directions, Events, FrameRows, NoteRows, walk
+from dissectors.websocket.frame_walk import Directions, Events, FrameRows, NoteRows, Parked, walk
 from dissectors.websocket.scanner import FrameScanner
 from tests.dissectors.http.test_dialogue import TALKS, play
 from tests.wire.frames import BINARY, CLOSE, PING, TEXT, frame
@@ -25,7 +25,7 @@ from tests.wire.frames import BINARY, CLOSE, PING, TEXT, frame
 SOURCES = sorted(Path(str(dissectors.__file__)).parent.rglob("*.py"))
 PURE = frozenset(
     ("__future__", "ast", "base64", "binascii", "bisect", "collections", "dataclasses", "dissectors", "enum", "hashlib",
-     "numpy", "re", "threading", "typing", "zlib")
+     "ipaddress", "numpy", "re", "threading", "typing", "zlib")
 )  # fmt: skip
 """What dissectors may import: nothing here reads a clock, a file or the environment."""
 
@@ -59,9 +59,9 @@ def walked(spans: list[tuple[int, int, bytes]], slots: int = 2) -> list[tuple[li
     at = np.zeros(slots, np.int64)
     directions.extend(at, at == 0, at, at)
     for slot, kind, octets in spans:
-        cells = [np.array([value]).data for value in (slot, at[slot], len(octets), 0, 0, 0, 0)]
-        walk(directions, rows, events, notes, memoryview(octets if kind == 0 else b""), cells[0],
-             np.array([kind], np.uint8).data, *cells[1:])  # fmt: skip
+        cells = [np.array([value]).data for value in (slot, at[slot], len(octets), 0, 0, 0, 0, 0)]
+        walk(directions, rows, events, notes, Parked(), memoryview(octets if kind == 0 else b""), cells[0],
+             np.array([kind], np.uint8).data, *cells[1:], 0)  # fmt: skip
         at[slot] += len(octets)
     found = []
     for slot in range(slots):

@@ -4,6 +4,7 @@ TCP repairs."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from hashlib import sha1
 from random import Random
 
 from tests.wire.frames import frame
@@ -36,6 +37,8 @@ class Talk:
         self.time = start
         self.step = step
         self.segments: list[Segment] = []
+        self.marks: list[tuple[str, int, int]] = []
+        self.keys = 0
 
     def segment(self, side: int, flags: int, payload: bytes = b"") -> Talk:
         """One segment."""
@@ -60,8 +63,19 @@ class Talk:
         return self.send("C", request(headers=asked)).send("S", response(headers=agreed))
 
     def frame(self, side: str, opcode: int, payload: bytes | str = b"", fin: bool = True, rsv: int = 0) -> Talk:
-        """A frame, masked if the client sends it."""
-        return self.send(side, frame(opcode, payload, fin, rsv, KEY if side == "C" else None))
+        """A frame, masked if the client sends it, with a fresh key as RFC 6455 §5.3 asks."""
+        return self.send(side, frame(opcode, payload, fin, rsv, self.key() if side == "C" else None))
+
+    def key(self) -> bytes:
+        """The next masking key."""
+        self.keys += 1
+        return sha1(b"%d" % self.keys).digest()[:4] if self.keys > 1 else KEY
+
+    def here(self, side: str) -> Talk:
+        """Remember where the next octets of a side will stand: in its stream, and in which packet."""
+        sent = sum(len(segment.payload) for segment in self.segments if segment.side == "CS".index(side))
+        self.marks.append(("client" if side == "C" else "server", sent, len(self.segments) + 1))
+        return self
 
     def wait(self, seconds: float) -> Talk:
         """Silence."""

@@ -120,7 +120,7 @@ def test_a_lost_header_is_said_and_nothing_is_made_up() -> None:
     talk.ack("C")
     kept = [segment for segment in talk.segments if not segment.payload.endswith(b"message 1")]
     snapshot = snapshot_of(pcap(talk.packets(kept)))
-    assert [row["length"] for row in snapshot["messages"]] == [9]
+    assert [(row["length"], row["recovered"] > 0) for row in snapshot["messages"]] == [(9, False), *[(9, True)] * 3]
     assert 90 in [row["code"] for row in snapshot["notes"]]
 
 

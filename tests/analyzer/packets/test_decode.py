@@ -66,7 +66,7 @@ def test_every_link_type(link: int, ends: tuple[str, str]) -> None:
     (row,) = rows(decode(records_of([packet], link), book))
     head = len(packet) - len(b"payload")
     source, destination = (book.intern(ip_address(end).packed) for end in ends)
-    assert row == (0, source << 16 | 1234, destination << 16 | 80, 100, 200, PSH | ACK, 77, head, 7, 7)
+    assert row == (0, source << 16 | 1234, destination << 16 | 80, 100, 200, PSH | ACK, 77, head, 7, 7, 0)
     assert row[1] >> 16 == (int(ip_address(ends[0])) if ends is V4 else 1 << 32)
 
 

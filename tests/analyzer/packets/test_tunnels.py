@@ -412,7 +412,7 @@ def test_scapy_builds_the_same() -> None:
         book, unwrapping = AddressBook(), Unwrapping()
         octets = bytes(build(packet))
         (row,) = rows(decode(records_of([octets]), book, unwrapping))
-        assert (KINDS[row[0]], row[3:5], row[8:]) == ("tcp", (7, 8), (7, 7)), name
+        assert (KINDS[row[0]], row[3:5], row[8:10]) == ("tcp", (7, 8), (7, 7)), name
         assert octets[row[7] : row[7] + 7] == b"payload"
         assert unwrapping.tunnels == {0: WRAPPERS[name][1]}
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from analyzer.streams import flow_walk, segment_walk
 from analyzer.streams.sequence import distances
 
-DATA, GAP, LATE, END, RESET = 0, 1, 3, 4, 5
+DATA, GAP, OVERLAP, LATE, END, RESET = 0, 1, 2, 3, 4, 5
 SYN, ACK, FIN, RST, PSH = 2, 16, 1, 4, 8
 
 
@@ -111,12 +111,14 @@ class Feed:
         ack: int = 0,
         time: int = 0,
         captured: int | None = None,
+        window: int = 1000,
+        identification: int = 0,
     ) -> list[tuple[int, ...]]:
         spans = self.module.Spans()
         one = lambda value, dtype: np.array([value], dtype).data  # noqa: E731
         self.module.walk(
             self.state, spans, one(0, "i4"), one(side, "u1"), one(seq & 0xFFFFFFFF, "u4"), one(ack & 0xFFFFFFFF, "u4"),
-            one(flags, "u1"), one(length if captured is None else captured, "u4"), one(length, "u4"),
+            one(flags, "u1"), one(window, "u2"), one(identification, "u2"), one(length if captured is None else captured, "u4"), one(length, "u4"),
             one(1000 * self.count, "i8"), one(0, "i8"), one(time or self.count, "i8"), one(self.count, "i8"),
         )  # fmt: skip
         self.count += 1
@@ -143,9 +145,9 @@ def test_order_repetition_and_wrap(feed: Feed, isn: int) -> None:
     assert feed(0, base, 10) == [(0, DATA, 0, 10)]
     assert feed(0, base + 20, 10) == []
     assert feed(0, base + 30, 5) == []
-    assert feed(0, base, 10) == []
-    assert feed(0, base + 5, 15) == [(0, DATA, 10, 10), (0, DATA, 20, 10), (0, DATA, 30, 5)]
-    assert feed(0, base + 25, 20) == [(0, DATA, 35, 10)]
+    assert feed(0, base, 10) == [(0, OVERLAP, 0, 10)]
+    assert feed(0, base + 5, 15) == [(0, OVERLAP, 5, 5), (0, DATA, 10, 10), (0, DATA, 20, 10), (0, DATA, 30, 5)]
+    assert feed(0, base + 25, 20) == [(0, OVERLAP, 25, 10), (0, DATA, 35, 10)]
     assert feed(0, base + 45, 0, FIN | ACK) == [(0, END, 45, 0)]
 
 
