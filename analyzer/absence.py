@@ -59,6 +59,10 @@ def reasons(snapshot: Snapshot) -> Iterator[str]:
         yield f"- {count(other, 'TCP connection')} of other protocols."
     if protocols.get("nothing"):
         yield f"- {count(protocols['nothing'], 'TCP connection')} that carried no data."
-    for kind in ("udp", "icmp", "arp", "other-ip", "fragment", "not-ip", "malformed"):
+    if traffic.fragments_lost:
+        yield f"- {count(traffic.fragments_lost, 'IP fragment')} whose datagram is not complete: capture all of them."
+    for kind in (
+        "udp", "icmp", "arp", "other-ip", "not-ip", "malformed", "tunnel-control", "tunnel-other", "tunnel-deep",
+    ):  # fmt: skip
         if kinds.get(kind):
             yield f"- {count(kinds[kind], 'packet')}: {kind}."

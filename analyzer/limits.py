@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from analyzer.packets.fragments import HELD_DATAGRAMS, HELD_OCTETS
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -23,6 +25,10 @@ class Limits:
     undecided_spans: int = 64
     """Spans kept of a connection whose first octets do not yet tell HTTP from anything else; a method name of one octet
     a segment is decided long before."""
+    fragment_octets: int = HELD_OCTETS
+    """Octets of IP fragments held until their datagrams are complete."""
+    fragment_datagrams: int = HELD_DATAGRAMS
+    """Datagrams in progress."""
     tunnels: int = 8
     """CONNECT tunnels inside one another that are read: chains of proxies have two or three, onion routes three."""
     look_ahead: int = 128 << 10

@@ -19,9 +19,11 @@ from dissectors.tables import Column, Schema
 
 KINDS = {
     0: "tcp", 1: "udp", 2: "icmp", 3: "arp", 4: "other-ip", 5: "fragment", 6: "not-ip", 7: "malformed",
-    8: "link-type", 9: "quic",
+    8: "link-type", 9: "quic", 10: "tunnel-control", 11: "tunnel-other", 12: "tunnel-deep",
 }  # fmt: skip
-"""What a captured record is. link-type: its link type has no decoder here."""
+"""What a captured record is, at its innermost. fragment: one that completes no datagram. link-type: its link type has
+no decoder here. tunnel-control: a message of a tunnel itself; tunnel-other: what it carries has no decoder here;
+tunnel-deep: too many tunnels inside each other."""
 # Codes are plain integers: NumPy takes a member of an IntEnum for a 64-bit one, and widens each column it meets.
 DATA, GAP, OVERLAP, LATE, END, RESET = range(6)
 SPAN_KINDS = {DATA: "data", GAP: "gap", OVERLAP: "overlap", LATE: "late", END: "end", RESET: "reset"}
@@ -73,7 +75,7 @@ PACKETS = Schema(
         Column("flags", "u1", "TCP control bits, CWR highest and FIN lowest", source="RFC 9293 §3.1"),
         Column("window", "u2", "TCP window, not scaled", source="RFC 9293 §3.1"),
         Column("payload_at", "u4", "where TCP's data starts in the record", "octets"),
-        Column("payload_length", "u4", "octets of TCP data captured", "octets"),
+        Column("payload_length", "u4", "octets of TCP data captured, in all fragments of the segment", "octets"),
         Column("segment_length", "u4", "octets of TCP data, as the IP header says", "octets"),
     ),
 )
@@ -86,6 +88,7 @@ STREAMS = Schema(
         Column("port_0", "u2", "its port"),
         Column("address_1", "i8", "address of the other side", "address"),
         Column("port_1", "u2", "its port"),
+        text("tunnel", "tunnels around its first captured packet, outermost first"),
         Column("opening", "u1", "what its first captured packet was", values=OPENINGS),
         packet("first_packet", "its first captured packet"),
         Column("first_offset", "i8", "where that packet stands in the capture", "virtual offset"),
@@ -174,6 +177,7 @@ CONNECTIONS = Schema(
         Column("client_port", "u2", "port of the client"),
         Column("server_address", "i8", "address of the server", "address"),
         Column("server_port", "u2", "port of the server"),
+        text("tunnel", "network tunnels (VXLAN, GRE and so on) that it runs in, outermost first"),
         *_PASSED,
         *_both("frames", "frames"),
         *_both("messages", "data messages"),
@@ -266,6 +270,7 @@ ENCRYPTED = Schema(
         Column("client_port", "u2", "port of the client"),
         Column("server_address", "i8", "address of the server", "address"),
         Column("server_port", "u2", "port of the server"),
+        text("tunnel", "network tunnels (VXLAN, GRE and so on) that it runs in, outermost first"),
         text("server_name", "server name that the client asks for (SNI)", "RFC 6066 §3"),
         text("protocols", "protocols that the client offers (ALPN)", "RFC 7301 §3.1"),
         *_PASSED,

@@ -44,6 +44,7 @@ class Note(IntEnum):
     TCP_URGENT = 17
     TCP_DATA_WITH_SYN = 18
     TCP_STRAY = 19
+    IP_OVERLAP = 25
     # HTTP
     HTTP_MALFORMED = 30
     HTTP_LIMIT = 31
@@ -127,6 +128,9 @@ _FR, _MS, _CL = Layer.FRAME, Layer.MESSAGE, Layer.CLOSE
 MEANINGS: dict[Note, Meaning] = {
     Note.TCP_GAP: Meaning(_O, _TCP, "RFC 9293 §3.4", "octets of the stream are not in the capture"),
     Note.TCP_LATE: Meaning(_O, _TCP, "RFC 9293 §3.4", "octets arrived after they had been given up"),
+    Note.IP_OVERLAP: Meaning(
+        _O, Layer.CAPTURE, "RFC 5722 §3", "IP fragments overlap; of each octet the first copy is taken"
+    ),
     Note.TCP_OVERLAP_DIFFERS: Meaning(
         _S, _TCP, "RFC 9293 §3.4", "two packets carry other octets for the same place: corrupted, or injected"
     ),

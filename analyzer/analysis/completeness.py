@@ -10,8 +10,10 @@ from analyzer.capture.records import InterfaceStatistics
 IGNORED: dict[str, str] = {
     "udp": "UDP", "quic": "QUIC, which is encrypted", "icmp": "ICMP", "arp": "ARP",
     "other-ip": "other protocols over IP",
-    "fragment": "IP fragments, which are not put together", "not-ip": "not IP", "malformed": "malformed headers",
-    "link-type": "a link type without a decoder",
+    "fragment": "IP fragments whose datagram is not complete", "not-ip": "not IP", "malformed": "malformed headers",
+    "link-type": "a link type without a decoder", "tunnel-control": "messages of a tunnel itself",
+    "tunnel-other": "in a tunnel, of a kind without a decoder",
+    "tunnel-deep": "too many tunnels inside each other",
 }  # fmt: skip
 """Why packets are not read, by kind of `schemas.KINDS`."""
 
@@ -50,16 +52,18 @@ class Completeness:
         return not lacking and not self.ignored.keys() & BLIND
 
 
-BLIND = {IGNORED[kind] for kind in ("fragment", "malformed", "link-type")}
+BLIND = {IGNORED[kind] for kind in ("fragment", "malformed", "link-type", "tunnel-other", "tunnel-deep")}
 """Reasons that may hide what would have been read."""
 
 
 def completeness(snapshot: Snapshot) -> Completeness:
     """The statement on a whole capture."""
     traffic = snapshot.traffic
+    # a fragment that was put together with others is read, and counts as what the datagram is
+    kinds = {**traffic.kinds, "fragment": traffic.fragments_lost}
     return Completeness(
         traffic.packets, traffic.seen, traffic.unseen, traffic.repeated, traffic.stray, traffic.cut_packets,
         traffic.checksums,
-        {why: traffic.kinds[kind] for kind, why in IGNORED.items() if traffic.kinds.get(kind)},
+        {why: kinds[kind] for kind, why in IGNORED.items() if kinds.get(kind)},
         snapshot.source.dropped, snapshot.source.statistics, snapshot.problems,
     )  # fmt: skip

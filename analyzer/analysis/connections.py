@@ -93,7 +93,7 @@ def _columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, 
     columns: dict[str, Array] = {
         "key": _keys(tables, stream), "channel": channel, "stream": stream,
         "handshake": np.arange(len(shakes)), "client_direction": client,
-        "known_by": tables["channels"]["known_by"][channel],
+        "known_by": tables["channels"]["known_by"][channel], "tunnel": streams["tunnel"][stream],
         "connect_target": tables["channels"]["connect_target"][channel],
         "proxied_source": tables["channels"]["proxied_source"][channel],
         "state": _states(result, closes), "opened": np.where(number >= 0, shakes["last_time"], NO_TIME),

@@ -110,6 +110,7 @@ def encrypted_columns(tables: Mapping[str, Table], encrypted: Encrypted, assembl
     client = np.where(told >= 0, told, by_opening)
     columns: dict[str, Array] = {
         "key": streams["first_offset"][stream], "stream": stream, "client_direction": client,
+        "tunnel": streams["tunnel"][stream],
         "known_by": np.where(told >= 0, BY_REQUEST, np.where(opening == MIDDLE, BY_NOTHING, BY_SYN)),
         "server_name": names, "protocols": protocols, "connect_target": targets, "proxied_source": sources,
         "first_time": streams["first_time"][stream],

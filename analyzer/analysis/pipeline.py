@@ -13,6 +13,7 @@ import numpy as np
 
 from analyzer.analysis.connections import conclude
 from analyzer.analysis.conversations import ENCRYPTED, OPAQUE, Conversations, Piece, Upgraded
+from analyzer.analysis.datagrams import note_overlaps
 from analyzer.analysis.frames import Framing, Run
 from analyzer.analysis.observations import LAST, Observations
 from analyzer.analysis.overlaps import Copies, Correction, Sample
@@ -24,13 +25,15 @@ from analyzer.capture.records import Records, Source
 from analyzer.limits import Limits
 from analyzer.packets.addresses import AddressBook
 from analyzer.packets.decode import decode
+from analyzer.packets.fragments import Fragments
+from analyzer.packets.unwrapping import Unwrapping
 from analyzer.schemas import DATA, END, KINDS, TABLES
 from analyzer.streams.assembly import Assembly, Delivered
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
 
-LINK_TYPE = 8
-"""The code of `schemas.KINDS`: a link type without a decoder."""
+FRAGMENT, LINK_TYPE = 5, 8
+"""Codes of `schemas.KINDS`: of a datagram that another record completes; a link type without a decoder."""
 UNSEALED = 2
 """Blocks at the end of a table that still keep the rows of traffic of no interest: what a stream is shows soon."""
 
@@ -65,7 +68,8 @@ class Analysis:
         self.strings = Strings(limits.strings)
         self.addresses = AddressBook()
         self.notes = Observations(self.tables["notes"], self.strings, limits)
-        self.assembly = Assembly(self.tables, corrections)
+        self.unwrapping = Unwrapping(Fragments(limits.fragment_octets, limits.fragment_datagrams))
+        self.assembly = Assembly(self.tables, self.strings, corrections)
         self.framing = Framing(self.tables, self.strings, self.notes, source, limits)
         self.conversations = Conversations(self.tables, self.strings, self.notes, self.framing, source, limits)
         self.conversations.ahead = {correction.packet: correction.time for correction in corrections}
@@ -82,10 +86,10 @@ class Analysis:
 
     def feed(self, records: Records) -> None:
         """Take a chunk in."""
-        decoded = decode(records, self.addresses)
+        decoded = decode(records, self.addresses, self.unwrapping)
         self._count(records, decoded.kind)
         self.cut_packets += int(np.count_nonzero(decoded.payload_length < decoded.segment_length))
-        spans = self.assembly.feed(records, decoded)
+        spans = self.assembly.feed(records, decoded, self.unwrapping.pieces, self.unwrapping.tunnels)
         self.dissect(spans, records.octets)
         self._seal(UNSEALED)
 
@@ -97,6 +101,7 @@ class Analysis:
         self.framing.finish(LAST)
         self._seal(0)
         append_remains(self.tables, self.framing, self.assembly, self.conversations.number, self.notes)
+        note_overlaps(self.tables, self.unwrapping.overlaps, self.notes)
         note_transport(self.tables, self.assembly, self.notes)
         copies = Copies(self.tables, self.source, self.limits)
         if self.assembly.copies:
@@ -129,6 +134,9 @@ class Analysis:
             stray=int(self.assembly.segments.column("stray").sum()),
             unseen=int(unseen_octets(self.assembly).sum()),
             let_go=self.let_go,
+            datagrams=self.unwrapping.fragments.completed,
+            fragments_lost=self.unwrapping.fragments.lost,
+            fragments_repeated=self.unwrapping.fragments.repeated,
             notes_left_out=self.notes.left_out.total(),
         )
         tables = {name: table.freeze() for name, table in self.tables.items()}
@@ -218,6 +226,8 @@ class Analysis:
                 stream = table.blocks[index].columns["stream"]
                 keep = (stream >= 0) & (phase[np.maximum(stream, 0)] < OPAQUE)
                 if name == "packets":
+                    # whose segment a fragment belongs to may be known blocks later, and spans name it
+                    keep |= table.blocks[index].columns["kind"] == FRAGMENT
                     self.let_go += len(keep) - int(np.count_nonzero(keep))
                 table.thin(index, keep)
                 self._sealed[name] = index + 1

@@ -35,6 +35,12 @@ class Traffic:
     """Octets of TCP streams that came again: retransmissions, and packets captured twice."""
     stray: int = 0
     """Octets so far from their stream that they cannot belong to it."""
+    datagrams: int = 0
+    """IP datagrams put together from fragments."""
+    fragments_lost: int = 0
+    """IP fragments whose datagram is not complete."""
+    fragments_repeated: int = 0
+    """IP fragments that came again."""
     checksums: tuple[int, int, int] = (0, 0, 0)
     """Of a sample of data packets: how many checksums were judged, how many of them the sender had left to its network
     card, and how many are wrong."""

@@ -69,6 +69,8 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
     shake = view.snapshot["handshakes"].row(record["handshake"])
     ends = " → ".join(endpoint(view.address(record[f"{side}_address"]), record[f"{side}_port"]) for side in SIDES)
     told.title(f"WebSocket c{record['key']}: {ends} {manner.target(view.text(shake['target']))}")
+    if record["tunnel"]:
+        told.item(f"inside {view.text(record['tunnel'])}")
     telling = tell(view.snapshot, row)
     told.part("Verdict")
     told.item(manner.text(telling.sentence))

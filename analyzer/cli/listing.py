@@ -98,6 +98,12 @@ def _side(side: str) -> Cells:
     return cells
 
 
+def _server(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
+    """The server, and the tunnel that the connection runs in."""
+    ends, tunnels = _side("server")(view, places, manner), view.values("tunnel", places)
+    return [f"{end} in {tunnel}" if tunnel else end for end, tunnel in zip(ends, tunnels, strict=True)]
+
+
 def _incident(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
     return [incident_sentence(view.snapshot, row) for row in view.rows[places].tolist()]
 
@@ -156,7 +162,7 @@ def _offset(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[s
 LISTINGS: dict[str, tuple[tuple[str, Cells], ...]] = {
     "connections": (
         ("connection", _plain("connection")), ("opened", _time("first_time")), ("client", _end("client")),
-        ("server", _end("server")), ("path", _target("path")), ("state", _plain("state")),
+        ("server", _server), ("path", _target("path")), ("state", _plain("state")),
         ("sent", _size("client_octets")), ("received", _size("server_octets")), ("lasted", _span("duration")),
         ("verdict", _verdict),
     ),
@@ -189,7 +195,7 @@ LISTINGS: dict[str, tuple[tuple[str, Cells], ...]] = {
     ),
     "encrypted": (
         ("connection", _plain("connection")), ("opened", _time("first_time")),
-        ("client", _side("client")), ("server", _side("server")), ("server name", _plain("server_name")),
+        ("client", _side("client")), ("server", _server), ("server name", _plain("server_name")),
         ("offers", _plain("protocols")), ("sent", _size("client_seen")), ("received", _size("server_seen")),
         ("cause", _plain("cause")), ("confidence", _plain("confidence")), ("verdict", _plain("sentence")),
     ),

@@ -73,6 +73,7 @@ def _header(snapshot: Snapshot, page: Page, manner: Manner) -> None:
     inside = [count(len(snapshot["connections"]), "WebSocket connection"), count(max(plain, 0), "other HTTP exchange")]
     inside += [f"{number} {name}" for name, number in traffic.protocols.items() if name != "http"]
     inside += [f"{number} {kind} packets" for kind, number in traffic.kinds.items() if kind != "tcp"]
+    inside += [f"{count(traffic.datagrams, 'datagram')} put together from fragments"] if traffic.datagrams else []
     _wrapped(page, ", ".join(inside), 0)
     _complete(snapshot, page, manner)
     for comment in snapshot.comments[:5]:
@@ -150,6 +151,8 @@ def _grouped(view: View, places: npt.NDArray[np.int64]) -> list[int]:
 
 def _story(view: View, row: int, record: dict[str, int], shake: dict[str, int],
            manner: Manner) -> Iterator[tuple[str, str]]:  # fmt: skip
+    if record["tunnel"]:
+        yield "inside", view.text(record["tunnel"])
     yield "opened", _opened(view, record, shake, manner)
     if shake["result"] == ACCEPTED:
         yield "crossed", _crossed(record)

@@ -2,8 +2,9 @@
 
 Theory of operation. Each step works on the rows that reached it, and gathers each header once, as a structured array.
 A row that a step does not understand gets its kind and drops out; a row whose header is cut off is malformed.
-Nothing is read behind a record's end. Rows that need more than columns can do (SNAP, more than `TAGS` VLAN tags,
-long chains of IPv6 extension headers) go one by one through `fallback`.
+Nothing is read behind a record's end. Rows that need more than columns can do (tunnels, fragments, SNAP, more than
+`TAGS` VLAN tags, long chains of IPv6 extension headers) go one by one through `unwrapping`, in the order of the
+capture.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import numpy as np
 from analyzer.capture.records import Records
 from analyzer.packets.addresses import AddressBook
 from analyzer.packets.decoded import Decoded
-from analyzer.packets.fallback import decode_one
 from analyzer.packets.layouts import IPV4, IPV6, TCP
-from analyzer.packets.link import ARP, LINKS, NOT_IP, UNDECIDED, Octets
+from analyzer.packets.link import ARP, LINKS, NOT_IP, UNDECIDED, WRAPPERS, Octets
 from analyzer.packets.link import IPV4 as ETHER_IPV4
 from analyzer.packets.link import IPV6 as ETHER_IPV6
+from analyzer.packets.unwrapping import Unwrapping
 from dissectors.tables import Array, distinct
 
 TCP_KIND, UDP, ICMP, ARP_KIND, OTHER_IP, FRAGMENT, NOT_IP_KIND, MALFORMED, LINK_TYPE, QUIC = range(10)
@@ -25,6 +26,10 @@ TCP_KIND, UDP, ICMP, ARP_KIND, OTHER_IP, FRAGMENT, NOT_IP_KIND, MALFORMED, LINK_
 HOP_BY_HOP, ROUTING, FRAGMENT_HEADER, AUTHENTICATION, DESTINATION = 0, 43, 44, 51, 60
 EXTENSIONS = (HOP_BY_HOP, ROUTING, FRAGMENT_HEADER, AUTHENTICATION, DESTINATION)
 """IPv6 extension headers that are passed over (RFC 8200 §4, RFC 4302)."""
+TUNNELS = (4, 41, 47, 137)
+"""IP protocols that carry packets: IPv4, IPv6, GRE, MPLS."""
+TUNNEL_PORTS = (4789, 2152)
+"""UDP ports of VXLAN (RFC 7348 §5) and GTP-U (3GPP TS 29.281 §4.4.2)."""
 CHAIN = 4
 """Extension headers followed on columns."""
 QUIC_VERSIONS = (1, 0x6B3343CF)
@@ -58,12 +63,13 @@ class _Rows:
                 column[mine] = values
 
 
-def decode(records: Records, book: AddressBook) -> Decoded:
-    """Header columns of a chunk of records. Never raises on octets."""
+def decode(records: Records, book: AddressBook, unwrapping: Unwrapping | None = None) -> Decoded:
+    """Header columns of a chunk of records. `unwrapping` carries fragments from chunk to chunk, and what of this chunk
+    does not fit columns. Never raises on octets."""
     count = len(records)
     rows = _Rows(count)
     octets = Octets(records.octets)
-    alone: list[Array] = []
+    alone: list[tuple[Array, Array, int]] = []
     links = distinct(records.link)
     for link in links:
         mine = np.arange(count) if len(links) == 1 else np.flatnonzero(records.link == link)
@@ -75,45 +81,60 @@ def decode(records: Records, book: AddressBook) -> Decoded:
         network, ether = LINKS[link](octets, at, end)
         rows.kind[mine[ether < NOT_IP]] = MALFORMED
         rows.kind[mine[ether == ARP]] = ARP_KIND
-        alone.append(mine[ether == UNDECIDED])
+        if not (ether == ETHER_IPV4).all():
+            alone += (
+                (mine[pick], network[pick] - at[pick], max(kind, -1))
+                for kind in (UNDECIDED, *WRAPPERS)
+                for pick in (ether == kind,)
+            )
         # octets on the wire that the capture cut off the end of the record
         cut = records.wire[mine].astype(np.int64) - records.captured[mine]
         for wanted, step in ((ETHER_IPV4, _ipv4), (ETHER_IPV6, _ipv6)):
             if (ether == wanted).all():
-                alone.append(step(rows, octets, book, mine, at, network, end, np.maximum(cut, 0)))
+                alone.append((*step(rows, octets, book, mine, at, network, end, np.maximum(cut, 0)), wanted))
             elif (pick := ether == wanted).any():
-                alone.append(
-                    step(rows, octets, book, mine[pick], at[pick], network[pick], end[pick], np.maximum(cut[pick], 0))
-                )
-    for row in np.concatenate(alone).tolist() if alone else []:
-        start = int(records.at[row])
-        octets_of = bytes(records.octets[start : start + int(records.captured[row])])
-        _fill(rows, row, decode_one(int(records.link[row]), octets_of, int(records.wire[row])), book)
+                cells = (column[pick] for column in (mine, at, network, end, np.maximum(cut, 0)))
+                alone.append((*step(rows, octets, book, *cells), wanted))
+    unwrapping = unwrapping or Unwrapping()
+    unwrapping.start()
+    if any(len(part) for part, _, _ in alone):
+        _one_by_one(rows, records, book, alone, unwrapping)
+    unwrapping.packets += count
     return Decoded(**{name: getattr(rows, name) for name in Decoded.__slots__})
 
 
-def _fill(rows: _Rows, row: int, found: dict[str, int | bytes], book: AddressBook) -> None:
-    rows.kind[row] = found["kind"]
-    if found["kind"] != TCP_KIND:
-        return
-    for side in ("source", "destination"):
-        address, port = found[side], found[f"{side}_port"]
-        assert isinstance(address, bytes)
-        assert isinstance(port, int)
-        getattr(rows, side)[row] = book.intern(address) << 16 | port
-    for name in ("seq", "ack", "flags", "window", "payload_at", "payload_length", "segment_length"):
-        getattr(rows, name)[row] = found[name]
+def _one_by_one(rows: _Rows, records: Records, book: AddressBook, alone: list[tuple[Array, Array, int]],
+                unwrapping: Unwrapping) -> None:  # fmt: skip
+    """Decode the rows that columns do not cover, in their order: fragments belong together. Each part of `alone` has
+    rows, where in the record a layer starts, and its EtherType."""
+    mine = np.concatenate([part for part, _, _ in alone])
+    start = np.concatenate([at for _, at, _ in alone])
+    ether = np.repeat([kind for _, _, kind in alone], [len(part) for part, _, _ in alone])
+    order = np.argsort(mine, kind="stable")
+    columns = (mine, start, ether, *(column[mine] for column in (records.at, records.captured, records.wire,
+                                                                  records.offset, records.time)))  # fmt: skip
+    for row, place, kind, at, captured, wire, offset, time in zip(
+        *(column[order].tolist() for column in columns), strict=True
+    ):
+        octets = bytes(records.octets[at : at + captured])
+        found = unwrapping.decode(row, octets, wire, offset, time, place, kind, book)
+        if isinstance(found, int):
+            rows.kind[row] = found
+            continue
+        for name, value in zip(found._fields, found, strict=True):
+            getattr(rows, name)[row] = value
 
 
 def _ipv4(rows: _Rows, octets: Octets, book: AddressBook, mine: Array, at: Array, network: Array, end: Array,
-          cut: Array) -> Array:  # fmt: skip
-    """IPv4 (RFC 791), options passed over."""
+          cut: Array) -> tuple[Array, Array]:  # fmt: skip
+    """IPv4 (RFC 791), options passed over. Returns the rows that are more than columns can do, and where in the record
+    each of their headers stands."""
     fits = network + 20 <= end
     if not fits.all():
         rows.kind[mine[~fits]] = MALFORMED
         mine, at, network, end, cut = (column[fits] for column in (mine, at, network, end, cut))
     if not len(mine):
-        return mine
+        return mine, mine
     header = octets.window(network, end, IPV4)
     size = (header["version_ihl"] & 15).astype(np.int64) * 4
     total = header["total_length"].astype(np.int64)
@@ -129,28 +150,41 @@ def _ipv4(rows: _Rows, octets: Octets, book: AddressBook, mine: Array, at: Array
     )  # fmt: skip
     rows.put(mine, kind=kind)
     transport, stop = network + size, network + total
+    left = mine[:0], mine[:0]
     if whole:
         source, destination = header["source"].astype(np.int64), header["destination"].astype(np.int64)
         rows.identification[mine] = header["identification"]
     else:
         _quic(rows, octets, mine, kind, transport, end)
         pick = kind == TCP_KIND
+        alone = (kind == FRAGMENT) | _wrapped(octets, kind, protocol, transport, end)
+        left = mine[alone], network[alone] - at[alone]
         source, destination = header["source"][pick].astype(np.int64), header["destination"][pick].astype(np.int64)
         mine, at, transport, stop, end = (column[pick] for column in (mine, at, transport, stop, end))
         rows.identification[mine] = header["identification"][pick]
     _tcp(rows, octets, mine, at, transport, stop, end, source, destination)
-    return mine[:0]
+    return left
+
+
+def _wrapped(octets: Octets, kind: Array, protocol: Array, transport: Array, end: Array) -> Array:
+    """Which rows carry packets inside."""
+    found: Array = (kind == OTHER_IP) & np.isin(protocol, TUNNELS)
+    udp = np.flatnonzero(kind == UDP)
+    if len(udp):
+        found[udp] = np.isin(octets.pairs(transport[udp] + 2, end[udp]), TUNNEL_PORTS)
+    return found
 
 
 def _ipv6(rows: _Rows, octets: Octets, book: AddressBook, mine: Array, at: Array, network: Array, end: Array,
-          cut: Array) -> Array:  # fmt: skip
-    """IPv6 (RFC 8200), extension headers passed over. Returns the rows whose chain is too long for columns."""
+          cut: Array) -> tuple[Array, Array]:  # fmt: skip
+    """IPv6 (RFC 8200), extension headers passed over. Returns the rows that are more than columns can do, and where in
+    the record each of their headers stands."""
     fits = network + 40 <= end
     if not fits.all():
         rows.kind[mine[~fits]] = MALFORMED
         mine, at, network, end, cut = (column[fits] for column in (mine, at, network, end, cut))
     if not len(mine):
-        return mine
+        return mine, mine
     header = octets.window(network, end, IPV6)
     length = header["payload_length"].astype(np.int64)
     # payload length 0: TSO, or a jumbogram (RFC 2675), which says its length in an option
@@ -169,8 +203,9 @@ def _ipv6(rows: _Rows, octets: Octets, book: AddressBook, mine: Array, at: Array
         source = _intern(header["source"][pick], book)
         destination = _intern(header["destination"][pick], book)
         _tcp(rows, octets, mine[pick], at[pick], transport[pick], stop[pick], end[pick], source, destination)
-    alone: Array = mine[long]
-    return alone
+    if not pick.all():
+        long |= (kind == FRAGMENT) | _wrapped(octets, kind, following, transport, end)
+    return mine[long], network[long] - at[long]
 
 
 def _chain(octets: Octets, following: Array, at: Array, end: Array) -> tuple[Array, Array, Array, Array]:

@@ -30,4 +30,4 @@ class Decoded:
     segment_length: npt.NDArray[np.uint32]
     """Octets of TCP data as the IP header says; above `payload_length` where the capture cut the packet."""
     identification: npt.NDArray[np.uint16]
-    """Of the IPv4 header (RFC 791 §3.1); 0 for IPv6, and where only the packet-by-packet decoder understood it."""
+    """Of the IPv4 header (RFC 791 §3.1); the innermost one; 0 for IPv6."""

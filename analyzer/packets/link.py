@@ -14,6 +14,8 @@ NOT_IP, UNDECIDED = 0, -2
 decoder understands. Other negative numbers: the record ends inside the header."""
 VLAN_TAGS = (0x8100, 0x88A8, 0x9100)
 """IEEE 802.1Q, 802.1ad, and the value that was used for stacking before it."""
+WRAPPERS = (0x8847, 0x8848, 0x8863, 0x8864)
+"""EtherTypes of what carries packets: MPLS (RFC 5332), PPPoE (RFC 2516 §4)."""
 TAGS = 8
 """Stacked tags followed; more go to the packet-by-packet decoder."""
 
@@ -58,7 +60,11 @@ def ethernet(octets: Octets, at: Array, end: Array) -> tuple[Array, Array]:
     else:
         ether = np.where(np.isin(ether, VLAN_TAGS), UNDECIDED, ether)
     # below 1536 it is a length, and LLC follows: SNAP may carry IP
-    return network, np.where((ether >= 0) & (ether < 1536), UNDECIDED, ether)
+    length = (ether >= 0) & (ether < 1536)
+    if length.any():
+        snap = octets.pairs(network, end) == 0xAAAA
+        ether = np.where(length, np.where(snap, UNDECIDED, NOT_IP), ether)
+    return network, ether
 
 
 def cooked_v1(octets: Octets, at: Array, end: Array) -> tuple[Array, Array]:

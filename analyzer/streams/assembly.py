@@ -5,19 +5,24 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.capture.records import Records
 from analyzer.packets.decoded import Decoded
+from analyzer.packets.pieces import Piece
 from analyzer.schemas import ENDINGS, PACKETS, SPANS, STREAMS
 from analyzer.streams import flow_walk, segment_walk
-from dissectors.tables import Array, Table
+from analyzer.streams.scattered import Scattered
+from dissectors.tables import Array, Strings, Table
 
 TCP = 0
 """The code of `schemas.KINDS`."""
 SYN, ACK = 2, 16
+NONE: Mapping[int, Any] = MappingProxyType({})
 OVERLAP = 2
 """The code of `schemas.SPAN_KINDS`."""
 
@@ -48,10 +53,10 @@ class Delivered:
 class Assembly:
     """Fills PACKETS, STREAMS, ENDINGS and SPANS."""
 
-    def __init__(
-        self, tables: Mapping[str, Table], corrections: Sequence[tuple[int, int, int, int, int, int]] = ()
-    ) -> None:
+    def __init__(self, tables: Mapping[str, Table], strings: Strings,
+                 corrections: Sequence[tuple[int, int, int, int, int, int]] = ()) -> None:  # fmt: skip
         """`corrections`: (slot, start, stop, packet, at, time) of ranges that another copy is delivered for."""
+        self.strings = strings
         self.packets = tables[PACKETS.name]
         self.streams = tables[STREAMS.name]
         self.endings = tables[ENDINGS.name]
@@ -59,6 +64,7 @@ class Assembly:
         # odd multipliers below 2^12, see flow_walk
         self.flows = flow_walk.Flows(secrets.randbelow(1024) * 2 + 2049, secrets.randbelow(1024) * 2 + 2049)
         self.segments = segment_walk.Segments()
+        self.scattered = Scattered()
         for slot, start, stop, packet, at, time in corrections:
             self.segments.corrections.setdefault(slot, []).append((start, stop, packet, at, time))
         self.copies = False
@@ -66,15 +72,16 @@ class Assembly:
         self._spans = segment_walk.Spans()
         self.last_number = -1
 
-    def feed(self, records: Records, decoded: Decoded) -> Delivered:
-        """Take a chunk in."""
+    def feed(self, records: Records, decoded: Decoded, pieces: Mapping[int, Sequence[Piece]] = NONE,
+             tunnels: Mapping[int, str] = NONE) -> Delivered:  # fmt: skip
+        """Take a chunk in. By row of it: `pieces` of segments that came in fragments, `tunnels` around packets."""
         first = len(self.packets)
         count = len(records)
         tcp = np.flatnonzero(decoded.kind == TCP)
         whole = len(tcp) == count
 
-        def of(column: Array, dtype: str) -> memoryview:
-            return np.ascontiguousarray(column if whole else column[tcp], dtype).data
+        def of(column: Array, dtype: str) -> Array:
+            return np.ascontiguousarray(column if whole else column[tcp], dtype)
 
         stream = np.full(count, -1, np.int32)
         direction = np.zeros(count, np.uint8)
@@ -86,7 +93,7 @@ class Assembly:
         known = self.flows.count
         self.flows.reserve(len(tcp))
         flow_walk.walk(
-            self.flows, of(decoded.source, "i8"), of(decoded.destination, "i8"), seq, flags,
+            self.flows, of(decoded.source, "i8").data, of(decoded.destination, "i8").data, seq.data, flags.data,
             tcp_stream.data, tcp_direction.data, opened.data,
         )  # fmt: skip
         new = tcp[opened[: self.flows.count - known]]
@@ -99,14 +106,17 @@ class Assembly:
         segments.reserve(self.flows.count)
         segments.chunk += 1
         position = records.at + decoded.payload_at
-        segment_walk.walk(
-            segments, spans, tcp_stream.data, tcp_direction.data, seq, of(decoded.ack, "u4"), flags,
-            of(decoded.window, "u2"), of(decoded.identification, "u2"),
-            of(decoded.payload_length, "u4"), of(decoded.segment_length, "u4"),
-            of(records.offset + decoded.payload_at, "i8"), of(position, "i8"), of(records.time, "i8"),
-            (tcp + first).data,
-        )  # fmt: skip
-        self._append(records, decoded, stream, direction, new, first)
+        columns: dict[str, Array] = {
+            "stream": tcp_stream, "direction": tcp_direction, "seq": seq, "ack": of(decoded.ack, "u4"), "flags": flags,
+            "window": of(decoded.window, "u2"), "identification": of(decoded.identification, "u2"),
+            "captured": of(decoded.payload_length, "u4"), "length": of(decoded.segment_length, "u4"),
+            "at": of(records.offset + decoded.payload_at, "i8"), "position": of(position, "i8"),
+            "time": of(records.time, "i8"), "number": tcp + first,
+        }  # fmt: skip
+        if pieces:
+            columns = self.scattered.spread(columns, tcp, pieces)
+        segment_walk.walk(segments, spans, *(column.data for column in columns.values()))
+        self._append(records, decoded, stream, direction, new, first, tunnels)
         if count:
             self.last_number = first + count - 1
         return self._deliver(spans)
@@ -120,7 +130,8 @@ class Assembly:
         return self._deliver(spans)
 
     def _append(self, records: Records, decoded: Decoded, stream: npt.NDArray[np.int32],
-                direction: npt.NDArray[np.uint8], new: npt.NDArray[np.int64], first: int) -> None:  # fmt: skip
+                direction: npt.NDArray[np.uint8], new: npt.NDArray[np.int64], first: int,
+                tunnels: Mapping[int, str]) -> None:  # fmt: skip
         self.packets.append(
             {
                 "time": records.time,
@@ -142,12 +153,14 @@ class Assembly:
         if len(new):
             flags = decoded.flags[new]
             opening = np.where(flags & SYN, np.where(flags & ACK, 2, 1), 0)
+            around = [tunnels.get(row, "") for row in new.tolist()] if tunnels else [""] * len(new)
             self.streams.append(
                 {
                     "address_0": decoded.source[new] >> 16,
                     "port_0": decoded.source[new] & 0xFFFF,
                     "address_1": decoded.destination[new] >> 16,
                     "port_1": decoded.destination[new] & 0xFFFF,
+                    "tunnel": np.array(self.strings.codes_of(around), np.int32),
                     "opening": opening,
                     "first_packet": new + first,
                     "first_offset": records.offset[new],
@@ -174,6 +187,9 @@ class Assembly:
             name: spans.column(name)
             for name in ("slot", "kind", "offset", "length", "packet", "at", "position", "time", "release")
         }
+        columns = self.scattered.resolve(columns)
+        if not self.segments.held:
+            self.scattered.clear()
         slot = columns["slot"]
         self.copies = self.copies or bool((columns["kind"] == OVERLAP).any())
         first_row = self.spans.append(

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.analysis.snapshot import Snapshot
 from analyzer.analysis.verdicts import tell
 from analyzer.api import Capture
 from analyzer.escape import printable
@@ -45,6 +46,11 @@ class Entry:
     notes: int
 
 
+def _around(snapshot: Snapshot, cells: dict[str, int]) -> str:
+    """The tunnel that a connection runs in, in words."""
+    return f" in {snapshot.text(cells['tunnel'])}" if cells["tunnel"] else ""
+
+
 class Entries:
     """The rows of one snapshot, WebSocket first as they stand in the capture, then plain HTTP connections."""
 
@@ -77,7 +83,7 @@ class Entries:
         return Entry(
             row, cells["channel"], f"c{cells['key']}", STATES[cells["state"]],
             endpoint(snapshot.address(cells["client_address"]), cells["client_port"]),
-            endpoint(snapshot.address(cells["server_address"]), cells["server_port"]),
+            endpoint(snapshot.address(cells["server_address"]), cells["server_port"]) + _around(snapshot, cells),
             printable(mask_target(snapshot.text(shake["target"]))), printable(snapshot.text(shake["subprotocol"])),
             bool(shake["deflate"]), (cells["client_messages"], cells["server_messages"]),
             (cells["client_octets"], cells["server_octets"]), times[0],

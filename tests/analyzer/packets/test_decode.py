@@ -97,7 +97,7 @@ def test_kinds() -> None:
     quic = udp_packet(V4[0], 5, V4[1], 443, b"\xc0\0\0\0\1" + bytes(20))
     packets = {
         "udp": ethernet(udp_packet(V4[0], 5, V4[1], 53, b"x")), "quic": ethernet(quic),
-        "icmp": ethernet(ip_packet(*V4, 1, bytes(8))), "other-ip": ethernet(ip_packet(*V4, 47, bytes(8))),
+        "icmp": ethernet(ip_packet(*V4, 1, bytes(8))), "other-ip": ethernet(ip_packet(*V4, 50, bytes(8))),
         "fragment": ethernet(ip_packet(*V4, 6, bytes(40), fragment=0x2000)),
         "arp": ethernet(b"\0" * 28, ethertype=0x0806), "not-ip": ethernet(b"\0" * 40, ethertype=0x88CC),
         "malformed": ethernet(tcp(V4))[:40],
