@@ -23,6 +23,11 @@ from dissectors.websocket.message_walk import resume as resume_messages
 from dissectors.websocket.message_walk import walk as walk_messages
 from dissectors.websocket.scanner import frame_columns
 
+LOST, LOOK = 2, 512
+"""As in `frame_walk`, whose own are not to be seen from Python where it is compiled."""
+HOLES = 3
+"""What `message_walk.resume` says of a direction: neither a continuation nor a Pong of the other side is judged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -70,7 +75,18 @@ class Framing:
         self.directions.extend(agreed.starts.ravel(), of_client, deflate, defined)
         self.folds.reserve(2 * len(self.channels))
         self.folds.begin(slot, deflate, agreed.takeover.ravel())
+        if agreed.unseen.any():
+            self._search(slot + np.flatnonzero(agreed.unseen.ravel()))
         return number
+
+    def _search(self, slots: npt.NDArray[np.int64]) -> None:
+        """In these directions it is not known where a frame begins, and messages may have crossed before."""
+        state = self.directions.whole
+        state["mode"][slots] = LOST
+        state["lost_from"][slots] = state["at"][slots]
+        state["ripe"][slots] = state["at"][slots] + LOOK
+        self.folds.whole["holes"][slots] = HOLES
+        self.folds.whole["lost"][slots] = 1
 
     def feed(self, runs: Sequence[Run]) -> None:
         """Walk spans, in the order of delivery."""
@@ -106,7 +122,7 @@ class Framing:
             if self._parked.count:
                 ripe = self.recovery.park(self._parked)
                 self._parked.clear()
-                self._look(ripe, int(run.release[at - 1]), rest)
+                self._look(ripe, self._note_rows.now, rest)
 
     def _look(self, slot: int, release: int, rest: list[tuple[Run, int]]) -> None:
         """Look for frames in what is parked of a direction; where they go on, there is more to walk."""

@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from analyzer.analysis.connections import conclude
-from analyzer.analysis.conversations import ENCRYPTED, OPAQUE, Conversations, Piece, Upgraded
+from analyzer.analysis.conversations import ENCRYPTED, OPAQUE, Conversations, Upgraded
 from analyzer.analysis.datagrams import note_overlaps
 from analyzer.analysis.frames import Framing, Run
+from analyzer.analysis.middle import Piece
 from analyzer.analysis.observations import LAST, Observations
 from analyzer.analysis.overlaps import Copies, Correction, Sample
 from analyzer.analysis.remains import append_remains
@@ -97,7 +98,8 @@ class Analysis:
         """The capture ended."""
         spans = self.assembly.finish()
         self.dissect(spans, memoryview(b""))
-        self.conversations.finish(len(self.tables["spans"]) - 1)
+        if upgraded := self.conversations.finish(len(self.tables["spans"]) - 1):
+            self.framing.feed(self._runs(spans, memoryview(b""), np.empty(0, np.int64), upgraded))
         self.framing.finish(LAST)
         self._seal(0)
         append_remains(self.tables, self.framing, self.assembly, self.conversations.number, self.notes)
