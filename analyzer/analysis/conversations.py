@@ -334,6 +334,7 @@ class Conversations:
             self._assume(talk, talk.dialogue)
         elif found:
             client = middle.known()
+            self.protocols["websocket"] += 1
             talk.channel = self._channels.add(self._at, channel_row(talk, client, BY_MASK))
             self._begin(talk, client, (0, 0), UNKNOWN_DEFLATE, (1, 1), self._now)
         elif middle.over and talk.dialogue is not None:
@@ -346,8 +347,8 @@ class Conversations:
         return found
 
     def _suspect(self, talk: Talk, dialogue: Dialogue, piece: Piece | None, over: bool = False) -> None:
-        """Half of a handshake may stand alone: a 101 is believed, behind a request evidence decides. `piece` is one that
-        is not kept yet; `over` says that nothing follows."""
+        """Half of a handshake may stand alone: a 101 is believed, behind a request evidence decides. `piece` is one
+        that is not kept yet; `over` says that nothing follows."""
         answered = dialogue.lone_answer()
         starts = None if answered else dialogue.lone_offer()
         if not answered and starts is None:

@@ -59,6 +59,8 @@ class Framing:
         self.recovery = Recovery(self.directions, source, limits.look_ahead)
         self.folds = Folds(strings, limits.inflated)
         self.channels: list[int] = []
+        self.found: dict[int, int] = {}
+        """By slot: the packet with which frames went on last, behind octets that could not be read."""
         self._frame_rows = FrameRows()
         self._events = Events()
         self._message_rows = MessageRows()
@@ -130,6 +132,7 @@ class Framing:
         if found is None:
             return
         self._note_rows.now = release
+        self.found[slot] = found.packet
         resume_messages(self.folds, self._message_rows, self._note_rows, slot, found.packet, found.time)
         resume(self.directions, self._note_rows, slot, found.at, found.reach, found.bits, found.packet, found.time)
         rest.append((Run(**found.run), 0))
@@ -173,6 +176,10 @@ class Framing:
                 cell("time"), cell("release"),
             )  # fmt: skip
             notes.clear()
+
+    def hidden(self, slot: int, packet: int) -> bool:
+        """Whether what a direction sent after a packet is not known in full: its framing was lost then, or is."""
+        return bool(self.directions.whole["mode"][slot] == LOST) or packet <= self.found.get(slot, -1)
 
     def unfinished_frames(self) -> list[dict[str, int]]:
         """Frames that were begun and not completed, with the octets seen: for the open view at the end."""

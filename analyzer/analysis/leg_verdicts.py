@@ -126,7 +126,7 @@ def _ends(snapshot: Snapshot, front: int, back: int) -> list[str]:
 def _delay(snapshot: Snapshot, records: list[dict[str, int]]) -> list[str]:
     """How much time the proxy added: to the handshake, and to messages each way (the median)."""
     told = []
-    shakes = [snapshot["handshakes"].row(record["handshake"]) for record in records]
+    shakes = [snapshot.handshake(record) for record in records]
     took = [shake["last_time"] - shake["first_time"] for shake in shakes if shake["status"]]
     if len(took) == 2 and NO_TIME not in (shakes[0]["first_time"], shakes[1]["first_time"]):
         told.append(f"the proxy added {duration(max(took[0] - took[1], 0))} to the handshake of {duration(took[1])}")

@@ -105,7 +105,7 @@ def duration(ns: int) -> str:
 def tell(snapshot: Snapshot, row: int) -> Telling:
     """The verdict on connection `row`."""
     connection = snapshot["connections"].row(row)
-    case = Case(snapshot, connection, snapshot["closes"].row(row), snapshot["handshakes"].row(connection["handshake"]))
+    case = Case(snapshot, connection, snapshot["closes"].row(row), snapshot.handshake(connection))
     found = causes_of(int(case.close["cause"]), int(case.close["confidence"]), int(case.close["patterns"]))
     incident = case.close["incident"]
     return Telling(
@@ -180,6 +180,8 @@ def _closed(case: Case) -> str:
     sentence = f"{who} closed with {said}"
     if close["answer_message"] >= 0:
         return f"{sentence}; {other} answered after {duration(close['answered_after'])}{_tcp_end(case)}"
+    if not case.connection[f"{other}_seen"]:
+        return f"{sentence}; nothing of the {other} was captured{_tcp_end(case)}"
     return f"{sentence}; {other} did not answer{_tcp_end(case)}"
 
 

@@ -9,7 +9,8 @@ from analyzer.analysis.verdicts import SIDES, duration, tell
 from analyzer.analysis.verdicts import Telling as Verdict
 from analyzer.cli.listing import Manner, endpoint, payload_writer
 from analyzer.cli.page import Page
-from analyzer.cli.summary import _crossed, compression
+from analyzer.cli.summary import _crossed, compression, tried, unseen_part
+from analyzer.schemas import BY_MASK, BY_REQUEST
 from analyzer.times import clock, count, size
 from analyzer.views import View
 from dissectors.http.upgrade import WRONG, accept_of
@@ -66,7 +67,7 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
     told = Telling(page, markdown)
     row = int(view.rows[place])
     record = view.table.row(row)
-    shake = view.snapshot["handshakes"].row(record["handshake"])
+    shake = view.snapshot.handshake(record)
     ends = " → ".join(endpoint(view.address(record[f"{side}_address"]), record[f"{side}_port"]) for side in SIDES)
     told.title(f"WebSocket c{record['key']}: {ends} {manner.target(view.text(shake['target']))}")
     if record["tunnel"]:
@@ -170,15 +171,25 @@ def _opening(view: View, record: dict[str, int], shake: dict[str, int], told: Te
         told.item(f"for {source}, as a PROXY header of version {channel['proxied_version']} says{details}")
     if record["connect_target"]:
         told.item(f"inside a CONNECT tunnel to {manner.text(text(record['connect_target']))}")
+    partial = unseen_part(record, shake)
+    if partial:
+        by = {BY_MASK: "the one side masks its frames, the other does not", BY_REQUEST: "it sent the request"}
+        told.item(f"{partial} is not in the capture; client and server are known since "
+                  f"{by.get(record['known_by'], 'one sent the response')}")  # fmt: skip
+        told.item(tried(view, record))
+    if record["handshake"] < 0:
+        return
     sent = clock(shake["first_time"], manner.zone, True)
-    told.item(f"packet {shake['first_packet'] + 1}: request for {manner.target(text(shake['target']))} at {sent}")
+    if shake["first_packet"] >= 0:
+        told.item(f"packet {shake['first_packet'] + 1}: request for {manner.target(text(shake['target']))} at {sent}")
     for name, label in OFFERED.items():
         if shake[name]:
             told.item(f"{label}: {manner.text(text(shake[name]))}")
     if shake["version"] >= 0:
         told.item(f"version: {shake['version']}")
     if not shake["status"]:
-        told.item("no response")
+        if not partial:
+            told.item("no response")
         return
     took = shake["last_time"] - shake["first_time"]
     after = f" after {duration(took)}" if NO_TIME not in (shake["last_time"], shake["first_time"]) else ""

@@ -117,8 +117,8 @@ class Dialogue:
     it begins, by physical direction: not 0 behind a PROXY header and inside a tunnel. The caller takes finished
     `exchanges` and `notes` out; `upgrade` is set once."""
 
-    __slots__ = ("_asked", "_closed", "_end", "_feeds", "_held", "_hidden", "_start", "_state", "client", "exchanges", "notes",
-                 "upgrade", "wanted")  # fmt: skip
+    __slots__ = ("_asked", "_closed", "_end", "_feeds", "_held", "_hidden", "_start", "_state", "client", "exchanges",
+                 "notes", "upgrade", "wanted")  # fmt: skip
 
     def __init__(self, client: int, starts: tuple[int, int] = (0, 0)) -> None:
         self.client = client
@@ -230,7 +230,7 @@ class Dialogue:
 
     def assume(self, mark: int) -> None:
         """Take the half of a handshake that is there for a whole one."""
-        client, server = self.client, 1 - self.client
+        server = 1 - self.client
         starts = self.lone_offer()
         if starts is not None:
             asked = self._asked.pop()
