@@ -65,7 +65,9 @@ def _sessions(made: Mapping[str, Table], tables: Mapping[str, Table], framing: F
     connections = _columns(tables, framing, assembly, channel, stream, client, number, closes)
     connections |= twin_columns(tables, assembly, connections, starts)
     facts = websocket_facts(tables, framing, strings, connections, closes, number)
-    made["incidents"].append(_causes(facts, connections, closes))
+    heard = np.asarray(assembly.segments.column("settled"))
+    both = (heard[2 * stream] > 0) & (heard[2 * stream + 1] > 0)
+    made["incidents"].append(_causes(facts, connections, closes, both))
     connections["handshake"] = np.where(connections["handshake"] < seen, connections["handshake"], -1)
     made["connections"].append(connections)
     made["closes"].append({name: closes[name] for name in made["closes"].schema.by_name})
@@ -98,10 +100,11 @@ def _with_unseen(tables: Mapping[str, Table], framing: Framing) -> Table:
     return whole
 
 
-def _causes(facts: Facts, connections: Mapping[str, Array], closes: dict[str, Array]) -> dict[str, Array]:
-    """Fill the columns of CLOSES about causes; returns INCIDENTS. Where octets are missing, or the capture ended before
-    the connection did, none is claimed."""
-    whole = (connections["client_unseen"] == 0) & (connections["server_unseen"] == 0)
+def _causes(facts: Facts, connections: Mapping[str, Array], closes: dict[str, Array],
+            both: Array) -> dict[str, Array]:  # fmt: skip
+    """Fill the columns of CLOSES about causes; returns INCIDENTS. Where octets are missing, not `both` sides were
+    captured, or the capture ended before the connection did, none is claimed."""
+    whole = both & (connections["client_unseen"] == 0) & (connections["server_unseen"] == 0)
     eligible = whole & ~np.isin(closes["verdict"], (OPEN, NO_RESPONSE, OTHER_PROTOCOL, LOST))
     found = incidents(
         connections["server_address"], connections["server_port"], facts, connections["opened"],

@@ -124,7 +124,8 @@ class Framing:
             if self._parked.count:
                 ripe = self.recovery.park(self._parked)
                 self._parked.clear()
-                self._look(ripe, self._note_rows.now, rest)
+                if ripe >= 0:
+                    self._look(ripe, self._note_rows.now, rest)
 
     def _look(self, slot: int, release: int, rest: list[tuple[Run, int]]) -> None:
         """Look for frames in what is parked of a direction; where they go on, there is more to walk."""

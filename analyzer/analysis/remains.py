@@ -114,7 +114,11 @@ def _pings(tables: Mapping[str, Table], framing: Framing, ended: npt.NDArray[np.
             channel, direction = framing.channels[slot >> 1], slot & 1
             mine, theirs = closes[slot], closes[slot ^ 1]
             closed = 0 <= mine < number or (theirs >= 0 and not 0 <= mine < theirs)
-            if not closed and not framing.hidden(slot ^ 1, packet) and (ended[slot >> 1] or last[2 * channel + 1 - direction] > number):
+            if (
+                not closed
+                and not framing.hidden(slot ^ 1, packet)
+                and (ended[slot >> 1] or last[2 * channel + 1 - direction] > number)
+            ):
                 notes.one(Note.PING_NOT_ANSWERED, channel, direction, offset, 0, packet, time)
 
 

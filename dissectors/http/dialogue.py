@@ -197,8 +197,8 @@ class Dialogue:
 
     @property
     def unasked(self) -> bool:
-        """Something of a response is there, and no request."""
-        return not self._asked and bool(self._held[1 - self.client])
+        """Something of a response is there, and no octet of a request."""
+        return not self._asked and bool(self._held[1 - self.client]) and not self._held[self.client]
 
     @property
     def backlog(self) -> int:
@@ -208,7 +208,7 @@ class Dialogue:
     def lone_answer(self) -> bool:
         """Whether a whole 101 to WebSocket is there that no captured request asked for."""
         server = 1 - self.client
-        if not self.unasked or self.upgrade is not None or self._state[server] != HEAD:
+        if self._asked or self.upgrade is not None or self._state[server] != HEAD:
             return False
         end = end_of(self._held[server])
         head = read_head(self._held[server][:end]) if 0 < end <= LIMIT else None

@@ -210,17 +210,17 @@ def search(octets: memoryview, starts: memoryview, client: int, defined: int, en
 def weigh(octets: memoryview, starts: memoryview, client: int, defined: int, ended: int) -> int:
     """Bits by which `octets`, of a direction of which nothing is known, are frames; the arguments are those of
     `search`. Only final frames count: a protocol of records behind a length of two octets (DNS, RFC 1035 §4.2.2) makes
-    a faultless chain of fragments without an end."""
+    a faultless chain of fragments without an end. A first header that does not carry itself does not count."""
     stop = len(octets)
     found = search(octets, starts, client, defined, ended)
-    if found.at < 0 or not found.sure:
+    if found.at < 0:
         return 0
     at = found.at
     total = -log2(at + 1)
     opened = 2
     while at < stop:
         bits = header(found, octets, at, stop, client, defined, opened)
-        if bits > 0 and octets[at] & 128:
+        if bits > 0 and octets[at] & 128 and (at > found.at or found.sure):
             total += bits + 4 * starts[at]
         if not found.size:
             return max(total, 0)
