@@ -67,10 +67,20 @@ def _sessions(made: Mapping[str, Table], tables: Mapping[str, Table], framing: F
     facts = websocket_facts(tables, framing, strings, connections, closes, number)
     heard = np.asarray(assembly.segments.column("settled"))
     both = (heard[2 * stream] > 0) & (heard[2 * stream + 1] > 0)
+    if not both.all():
+        _one_sided(connections, closes, heard[2 * stream + client] == 0, heard[2 * stream + 1 - client] == 0)
     made["incidents"].append(_causes(facts, connections, closes, both))
     connections["handshake"] = np.where(connections["handshake"] < seen, connections["handshake"], -1)
     made["connections"].append(connections)
     made["closes"].append({name: closes[name] for name in made["closes"].schema.by_name})
+
+
+def _one_sided(connections: dict[str, Array], closes: dict[str, Array], no_client: Array, no_server: Array) -> None:
+    """Nothing is said of what a side did, or did not do, of which no packet was captured."""
+    for name, peer, absent in (("client", "server", no_client), ("server", "client", no_server)):
+        closes[f"{name}_idle"] = np.where(absent, -1, closes[f"{name}_idle"])
+        closes[f"{peer}_reported"] = np.where(absent, -1, closes[f"{peer}_reported"])
+        connections[f"{peer}_unanswered"] = np.where(absent, 0, connections[f"{peer}_unanswered"])
 
 
 def _with_unseen(tables: Mapping[str, Table], framing: Framing) -> Table:

@@ -129,7 +129,8 @@ def _unclaimed(case: Case) -> str:
         return ""
     if case.close["verdict"] in (OPEN, NO_RESPONSE) and not case.close["end"]:
         return CAPTURE_ENDED
-    if case.close["verdict"] == LOST or case.connection["client_unseen"] or case.connection["server_unseen"]:
+    unseen = any(case.connection[f"{side}_unseen"] or not case.connection[f"{side}_seen"] for side in SIDES)
+    if case.close["verdict"] == LOST or unseen:
         return PACKETS_LOST
     return "no cause but what was said: it matches no known pattern"
 

@@ -69,7 +69,8 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
     record = view.table.row(row)
     shake = view.snapshot.handshake(record)
     ends = " → ".join(endpoint(view.address(record[f"{side}_address"]), record[f"{side}_port"]) for side in SIDES)
-    told.title(f"WebSocket c{record['key']}: {ends} {manner.target(view.text(shake['target']))}")
+    path = manner.target(view.text(shake["target"])) or "(path not captured)"
+    told.title(f"WebSocket c{record['key']}: {ends} {path}")
     if record["tunnel"]:
         told.item(f"inside {view.text(record['tunnel'])}")
     telling = tell(view.snapshot, row)
@@ -176,7 +177,8 @@ def _opening(view: View, record: dict[str, int], shake: dict[str, int], told: Te
         by = {BY_MASK: "the one side masks its frames, the other does not", BY_REQUEST: "it sent the request"}
         told.item(f"{partial} is not in the capture; client and server are known since "
                   f"{by.get(record['known_by'], 'one sent the response')}")  # fmt: skip
-        told.item(tried(view, record))
+        if not shake["status"]:
+            told.item(tried(view, record))
     if record["handshake"] < 0:
         return
     sent = clock(shake["first_time"], manner.zone, True)

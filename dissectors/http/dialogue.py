@@ -238,6 +238,7 @@ class Dialogue:
             end = end_of(self._held[server])
             asked = _Asked(Head("", "", "", {}), -1, 0, -1, UPGRADE, Offer(Head("", "", "", {})))
             asked.answer_offset, asked.answer_mark = self._start[server], self._first_mark(server)
+            mark = max(fed for offset, fed in self._feeds[server] if offset < self._start[server] + end)
             asked.answer, asked.answer_length = read_head(self._take(server, end)), end
             starts = (self._start[0], self._start[1])
         exchange = self._emit(asked, False, mark)
