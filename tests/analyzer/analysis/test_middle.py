@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import struct
+from pathlib import Path
 from random import Random
 
+import dpkt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.analysis.contents import Contents
 from analyzer.analysis.snapshot import Snapshot
+from analyzer.bundled import resolve
+from analyzer.cli.main import main
 from analyzer.schemas import BY_MASK, BY_REQUEST, BY_RESPONSE
 from analyzer.views import View
 from dissectors.notes import Note
 from dissectors.schemas import OPCODES
 from tests.analyzer.analysis.test_recovery import DEFLATE, WORDS, busy
+from tests.analyzer.tui.stage import play
 from tests.outcome import everything, snapshot_of
 from tests.wire.captures import pcap
 from tests.wire.frames import BINARY, CLOSE, PING, PONG, TEXT, Deflater, close_payload, frame
@@ -227,3 +233,62 @@ def test_the_first_octets_may_be_the_middle_of_a_frame() -> None:
     told = sorted((row["direction"], OPCODES[row["opcode"]]) for row in snapshot["frames"])
     assert told == [(0, "close"), (0, "ping"), (0, "text"), (1, "close"), (1, "pong")]
     assert snapshot["closes"].row(0)["close_code"] == 1001
+
+
+def recorded(name: str) -> tuple[int, list[tuple[int, bytes]]]:
+    """Link type and packets of a sample."""
+    with Path(resolve(f"sample:{name}")).open("rb") as file:
+        reader = dpkt.pcapng.Reader(file)
+        return reader.datalink(), [(round(time * 1e6) * 1000, octets) for time, octets in reader]
+
+
+def by_client(octets: bytes) -> dict[object, tuple[list[Told], list[object]]]:
+    """Frames by the client's port, and the payloads of messages that are known."""
+    snapshot = snapshot_of(octets)
+    contents = Contents(snapshot)
+    found: dict[object, tuple[list[Told], list[object]]] = {}
+    at = {row["channel"]: (found.setdefault(row["client_port"], ([], [])), row["client_direction"])
+          for row in snapshot["connections"]}  # fmt: skip
+    for name, index in (("frames", 0), ("messages", 1)):
+        for number, row in zip(snapshot[name].rows().tolist(), snapshot[name], strict=True):
+            told, client = at[row["channel"]]
+            if index:
+                payload = contents.message_payload(number)
+                told[1].extend([(row["direction"] ^ client, payload.octets)] * payload.whole)
+            else:
+                told[0].append((row["direction"] ^ client, row["opcode"], row["payload_length"], row["mask_key"],
+                                contents.frame_payload(number)))  # fmt: skip
+    snapshot.source.close()
+    return found
+
+
+@pytest.mark.parametrize("name", ["node-ws", "websockets-deflate", "chromium-chat", "closings", "socketio", "policy"])
+def test_samples_cut_in_the_middle_show_what_was_sent(name: str) -> None:
+    link, packets = recorded(name)
+    whole = by_client(pcap(packets, link=link))
+    shown = 0
+    for part in (3, 5, 7):
+        for port, (frames, payloads) in by_client(pcap(packets[len(packets) * part // 10 :], link=link)).items():
+            assert port in whole
+            assert ends_with(frames, whole[port][0])
+            assert all(payload in whole[port][1] for payload in payloads)
+            shown += len(frames)
+    assert shown
+
+
+def test_every_view_says_what_was_not_captured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = busy(Random(3))
+    path = tmp_path / "middle.pcap"
+    path.write_bytes(pcap(talk.packets(talk.segments[8:])))
+    told = {}
+    for verb in ("summary", "explain", "connections", "frames", "messages", "handshakes", "notes", "check"):
+        main([verb, str(path)])
+        told[verb] = capsys.readouterr().out
+    assert "the opening handshake is not in the capture" in told["summary"]
+    assert "the one side masks its frames" in " ".join(told["explain"].split())
+    assert told["handshakes"].count("\n") <= 1
+    main(["connections", "--json", str(path)])
+    row = json.loads(capsys.readouterr().out)
+    assert (row["handshake"], row["known_by"], row["state"]) == (None, "mask", "closed")
+    assert "closed" in play(path)
+    assert "not captured" in play(path, ("enter", "down", "enter", "5"))
