@@ -1,4 +1,4 @@
-# cython: wraparound=False, boundscheck=False, annotation_typing=False
+# cython: wraparound=False, boundscheck=False, initializedcheck=False, annotation_typing=False
 """The scalar walks over capture files: where each record's octets stand. Everything else is done on whole columns.
 
 Both walks stop at the first record that is not whole in `octets`, and return the offset at which they stopped. Bounds
