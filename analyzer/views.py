@@ -20,7 +20,6 @@ from analyzer.analysis.contents import Contents
 from analyzer.analysis.encrypted_verdicts import tell_encrypted
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.analysis.verdicts import causes_of, tell
-from analyzer.query.compile import select
 from analyzer.query.fields import Field, Kind, kind_of
 from analyzer.schemas import CAUSES, CONFIDENCES, STATES, TABLES, VERDICTS
 from dissectors.schemas import NO_TIME
@@ -270,6 +269,8 @@ class View:
 
         Raises: FilterError where it does not compile.
         """
+        from analyzer.query.compile import select
+
         return select(text, self, zone)
 
     def choose(self, text: str, places: npt.NDArray[np.int64], zone: tzinfo = UTC) -> npt.NDArray[np.int64]:
@@ -277,6 +278,8 @@ class View:
 
         Raises: FilterError where it does not compile.
         """
+        from analyzer.query.compile import select
+
         return places[select(text, _Part(self, places), zone)]
 
     def output(self) -> list[str]:

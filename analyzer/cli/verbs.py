@@ -1,4 +1,5 @@
-"""Runs a verb on captures: opens, analyses, chooses rows, writes them."""
+"""Runs a verb on captures: opens, analyses, chooses rows, writes them. What only some verbs need is imported when they
+run: a small capture takes less time than the imports."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from analyzer.analysis.pipeline import analyze
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.bundled import resolve
 from analyzer.capture.files import open_source
-from analyzer.cli import check, explain, jsonl, listing, summary
+from analyzer.cli import listing
 from analyzer.cli.diagnostics import progress_bar, warn
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page, standard_output
@@ -137,12 +138,18 @@ def _write(options: argparse.Namespace, snapshot: Snapshot, view: View, places: 
         has_payload = view.name in ("frames", "messages")
         if options.verb in ("summary", "explain"):
             view = View(snapshot, "connections", view.contents)
+        from analyzer.cli import jsonl
+
         jsonl.write(view, places, stream, json_payload(manner) if has_payload else None)
         return
     shown = Manner(zone, options.show_secrets, listing.payload_writer(manner, options.show_secrets, PREVIEW))
     if options.verb == "check":
+        from analyzer.cli import check
+
         check.write(options.format, view, places, page, shown, {"": options.files[0]})
     elif options.verb == "summary":
+        from analyzer.cli import summary
+
         summary.write(snapshot, view, places, page, shown, options.limit)
     elif options.verb == "explain":
         _explain(options, view, places, page, shown)
@@ -160,6 +167,8 @@ def json_payload(manner: str):  # type: ignore[no-untyped-def]
 def _explain(
     options: argparse.Namespace, view: View, places: npt.NDArray[np.int64], page: Page, manner: Manner
 ) -> None:
+    from analyzer.cli import explain
+
     if not len(places):
         raise FramescopeError(
             "there is no connection to explain", "framescope summary FILE says what the capture holds"
