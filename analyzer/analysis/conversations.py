@@ -11,8 +11,8 @@ A client may send frames before it has seen the 101 (RFC 6455 §4.1 forbids it, 
 delivered before anybody could know what they are; they are handed to the frame walk as if the packet that completed
 the 101 had delivered them.
 
-A connection whose first packet is no SYN, and whose first octets are of no protocol that is known, may be WebSocket
-already under way: `Middle` judges it by evidence. Where a request to upgrade was captured but not its response, it
+A connection whose first packet is no SYN, or whose first octets were lost, and which begins with octets of no protocol
+that is known, may be WebSocket already under way: `Middle` judges it by evidence. Where a request to upgrade was captured but not its response, it
 does too; a 101 without its request is believed as it stands, once its client says something that is no request. What
 was agreed is then not known, and each direction's first frame is searched for.
 
@@ -307,7 +307,8 @@ class Conversations:
             self._tell_fault(talk)
             self._leave(talk, ENCRYPTED)
             return
-        middle = self.tables["streams"].row(talk.stream)["opening"] == MIDDLE and not talk.targets
+        unseen = piece.kind == GAP or self.tables["streams"].row(talk.stream)["opening"] == MIDDLE
+        middle = unseen and not talk.targets
         protocol = protocol_of(talk.head[side], middle)
         if middle and not talk.passed and protocol in ("other", "websocket-middle"):
             self._watch(talk, Middle(self.source, self.limits.early_spans))

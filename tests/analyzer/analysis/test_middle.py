@@ -143,6 +143,16 @@ def test_the_response_is_missing(seen: bool) -> None:
     assert everything(pcap(talk.packets(kept)), 300) == everything(pcap(talk.packets(kept)))
 
 
+def test_the_whole_handshake_is_lost_behind_the_syn() -> None:
+    talk = busy(Random(3))
+    kept = [segment for at, segment in enumerate(talk.segments) if at not in (3, 4)]
+    snapshot = one(kept, talk)
+    row = snapshot["connections"].row(0)
+    assert (row["known_by"], row["handshake"], row["client_port"]) == (BY_MASK, -1, 40000)
+    assert ends_with(story(pcap(talk.packets(kept)))[0], story(pcap(talk.packets()))[0])
+    assert everything(pcap(talk.packets(kept)), 300) == everything(pcap(talk.packets(kept)))
+
+
 def test_a_request_that_nobody_answers_opens_nothing() -> None:
     for behind in (b"", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00" + bytes(300)):
         talk = Talk().open().upgrade()
