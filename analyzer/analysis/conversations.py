@@ -12,9 +12,9 @@ delivered before anybody could know what they are; they are handed to the frame 
 the 101 had delivered them.
 
 A connection whose first packet is no SYN, or whose first octets were lost, and which begins with octets of no protocol
-that is known, may be WebSocket already under way: `Middle` judges it by evidence. Where a request to upgrade was captured but not its response, it
-does too; a 101 without its request is believed as it stands, once its client says something that is no request. What
-was agreed is then not known, and each direction's first frame is searched for.
+that is known, may be WebSocket already under way: `Middle` judges it by evidence. Where a request to upgrade was
+captured but not its response, it does too; a 101 without its request is believed as it stands, once its client says
+something that is no request. What was agreed is then not known, and each direction's first frame is searched for.
 
 A connection may begin more than once: behind a PROXY header, and behind each CONNECT that succeeded. Then `Talk.starts`
 moves on, its first octets are judged anew, and what follows CONNECT is another channel. Offsets stay those of the TCP
