@@ -207,6 +207,12 @@ MEANINGS: dict[Note, Meaning] = {
 
 OF_PEER = frozenset((Note.HTTP_UNANSWERED, Note.CLOSE_NOT_ANSWERED, Note.PING_NOT_ANSWERED))
 """Codes that point at what one side sent and tell what the other side did not do about it."""
+OF_NEITHER = frozenset(
+    (Note.TCP_GAP, Note.TCP_LATE, Note.TCP_OVERLAP_DIFFERS, Note.TCP_CHECKSUM_WRONG, Note.IP_CHECKSUM_WRONG,
+     Note.TCP_RESET_OUT_OF_WINDOW, Note.TCP_STRAY, Note.HTTP_LIMIT, Note.TUNNEL_LIMIT, Note.FRAMING_LOST,
+     Note.FRAMING_FOUND, Note.INFLATE_LIMIT, Note.CONTEXT_LOST)
+)  # fmt: skip
+"""Codes that blame no side: what the path, an injector, the capture or a limit did to octets of one."""
 
 
 def code_name(note: Note) -> str:

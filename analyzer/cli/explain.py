@@ -7,7 +7,7 @@ import numpy as np
 from analyzer.analysis.leg_verdicts import tell_legs, tell_views
 from analyzer.analysis.verdicts import SIDES, duration, tell
 from analyzer.analysis.verdicts import Telling as Verdict
-from analyzer.cli.listing import Manner, endpoint, payload_writer
+from analyzer.cli.listing import Manner, close_words, endpoint, payload_writer
 from analyzer.cli.page import Page
 from analyzer.cli.summary import _crossed, compression
 from analyzer.times import clock, count, size
@@ -235,7 +235,7 @@ def _traffic(view: View, record: dict[str, int], manner: Manner) -> list[str]:
         parts += ["not complete"] if not complete else []
         parts += [f"round trip {duration(trip)}"] if trip is not None else []
         if opcode == "close":
-            body = f"{code if code is not None else 'no code'} {manner.text(reason) if reason else ''}".rstrip()
+            body = close_words(code, manner.text(reason or ""), length)
         else:
             body = next(iter(show(octets) for octets in messages.payloads(picked[index : index + 1])))
         packet = packets[index] if packets[index] is not None else "-"

@@ -167,7 +167,16 @@ def _story(view: View, row: int, record: dict[str, int], shake: dict[str, int],
     for index, item in enumerate(shown):
         yield "" if index else "evidence", f"packet {item.packet + 1}: {manner.text(item.text)}"
     if record["notes"]:
-        yield "notes", f"{count(record['notes'], 'violation')}: framescope notes --connection c{record['key']} FILE"
+        yield "notes", f"{_violations(view, row)}: framescope notes --connection c{record['key']} FILE"
+
+
+def _violations(view: View, row: int) -> str:
+    """`2 violations by the client, 1 by the server`."""
+    found = view.violations.get(row, {})
+    told = [f"{found[side]:,} by the {name}" for side, name in enumerate(SIDES) if side in found]
+    told += [f"{found[-1]:,} of neither side"] if -1 in found else []
+    first, _, rest = ", ".join(told).partition(" ")
+    return f"{first} violation{'s' * (first != '1')} {rest}"
 
 
 def _opened(view: View, record: dict[str, int], shake: dict[str, int], manner: Manner) -> str:

@@ -23,7 +23,7 @@ from analyzer.errors import ExitStatus, FramescopeError, OutputError
 from analyzer.limits import Limits
 from analyzer.times import count, zone_of
 from analyzer.views import View
-from dissectors.notes import OF_PEER, Severity
+from dissectors.notes import Severity
 
 TABLE_OF = {"summary": "connections", "explain": "connections", "check": "notes"}
 ONE_OF = {
@@ -91,10 +91,7 @@ def choose(view: View, options: argparse.Namespace, zone: tzinfo) -> npt.NDArray
     if options.filter is not None:
         mask &= view.select(options.filter, zone)
     if getattr(options, "role", None):
-        # what a side did not answer is noted where it was asked
-        omitted = np.isin(view.table["code"], sorted(OF_PEER))
-        mask &= (view.column("sender") == ("client", "server").index(options.role)) != omitted
-        mask &= view.column("sender") >= 0
+        mask &= view.select(f"by == {options.role}")
     places = np.flatnonzero(mask)
     return places[: options.limit] if options.limit and options.verb != "summary" else places
 
@@ -139,7 +136,8 @@ def _write(options: argparse.Namespace, snapshot: Snapshot, view: View, places: 
             view = View(snapshot, "connections", view.contents)
         jsonl.write(view, places, stream, json_payload(manner) if has_payload else None)
         return
-    shown = Manner(zone, options.show_secrets, listing.payload_writer(manner, options.show_secrets, PREVIEW))
+    show = listing.payload_writer(manner, options.show_secrets, PREVIEW)
+    shown = Manner(zone, options.show_secrets, show, manner in ("text", "none"))
     if options.verb == "check":
         check.write(options.format, view, places, page, shown, {"": options.files[0]})
     elif options.verb == "summary":

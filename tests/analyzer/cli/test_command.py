@@ -437,6 +437,25 @@ def test_a_narrow_terminal_shows_what_matters(verb: str, told: str) -> None:
             assert all((title in lines[0]) is whole for title in SPARE[verb][:1])
 
 
+def test_closes_are_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["frames"], ["messages"], ["frames", "--payload", "text"], ["messages", "--payload", "none"]):
+        run(*words, "--filter", "websocket.payload.close.status_code == 1000", TOUR)
+        lines = capsys.readouterr().out.splitlines()[1:]
+        assert [line.split("  ")[-1].strip() for line in lines] == ['1000 "done for today"', "1000"]
+        assert all("close" in line for line in lines)
+    run("frames", "--filter", "opcode == close", "--payload", "hex", TOUR)
+    assert "03e8646f6e65" in capsys.readouterr().out
+
+
+def test_each_frame_has_the_code_of_its_own_close(capsys: pytest.CaptureFixture[str]) -> None:
+    run("frames", "--json", "--connection", "c4084", TOUR)
+    frames = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {(frame["opcode"] == "close", frame["close_code"]) for frame in frames} == {(True, 1000), (False, None)}
+    assert [frame["close_reason"] for frame in frames if frame["opcode"] == "close"] == ["done for today", None]
+    run("frames", "--filter", "connection_close_code == 1000 and opcode == text", "--json", TOUR)
+    assert capsys.readouterr().out
+
+
 def test_frames_have_no_column_for_payload_that_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     run("frames", "--limit", "1", TOUR)
     assert "payload" not in capsys.readouterr().out
