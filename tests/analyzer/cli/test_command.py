@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import analyzer
+from analyzer.cli import explain
 from analyzer.cli.help import EXAMPLES_OF, VERBS
 from analyzer.cli.listing import SPARE, Manner, payload_writer, write
 from analyzer.cli.main import main
@@ -130,6 +131,60 @@ def test_explain_tells_all_and_writes_markdown(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out.startswith(f"## WebSocket {key}")
     assert run("explain", TOUR) == ExitStatus.USAGE
     assert "say which" in capsys.readouterr().err
+
+
+def explained(sample: str, width: int, terminal: bool = True) -> dict[str, str]:
+    """What `explain` says of each connection of a sample."""
+    told = {}
+    with analyzer.open(f"sample:{sample}") as capture:
+        view = capture.view("connections")
+        for place, key in enumerate(view.values("connection", np.arange(len(view)))):
+            page = Page(Terminal() if terminal else io.StringIO(), width, False, True)
+            explain.write(view, place, page, Manner(UTC, False, None), False)
+            told[key] = page.stream.getvalue()  # type: ignore[attr-defined]
+    return told
+
+
+@pytest.mark.parametrize("sample", ["tour", "proxy-chain", "tunnels", "nginx-idle", "socketio"])
+def test_explain_fits_a_terminal_and_loses_nothing(sample: str) -> None:
+    whole = explained(sample, 80, terminal=False)
+    for width in (80, 120):
+        for key, told in explained(sample, width).items():
+            lines = told.splitlines()
+            assert all(len(line) <= width for line in lines)
+            assert re.sub(r"\s", "", told) == re.sub(r"\s", "", whole[key])
+            assert not [line for line in lines if re.match(r" +(ns|µs|ms|s|B|kB)\b", line)]
+            starts = [line for line in lines if re.match(r"  \S", line)]
+            assert len(starts) == len([line for line in whole[key].splitlines() if line.startswith("  ")])
+    assert any(len(line) > 80 for told in whole.values() for line in told.splitlines())
+
+
+def test_explain_says_extensions_once() -> None:
+    tour = explained("tour", 200)
+    assert "extensions: permessage-deflate; server_max_window_bits=12; client_max_window_bits=12\n" in tour["c9336"]
+    assert "extensions: permessage-deflate\n" in tour["c4084"]
+    assert "extensions: none, not compressed\n" in explained("proxy-chain", 200)["c144"]
+
+
+def test_a_side_that_ended_itself_is_told_nothing() -> None:
+    told = explained("tour", 200)
+    assert "the server's API would report 1006" in told["c9336"]
+    assert "the client's API reports 1006" in told["c9336"]
+    assert "the server's API reports 1000" in told["c4084"]
+
+
+def test_a_proxy_has_no_application() -> None:
+    legs = explained("nginx-idle", 200)
+    front, back = legs["c132"], legs["c916"]
+    assert "the client's API reports 1006" in front
+    assert "the server's API" not in front
+    assert "the server's API reports 1006" in back
+    assert "the client's API" not in back
+    assert "this is leg 1 of 2 through a proxy (the server here); other leg: c916" in front
+    assert (
+        "this is leg 2 of 3 through 2 proxies (both ends here); other legs: c144, c1884"
+        in explained("proxy-chain", 200)["c828"]
+    )
 
 
 def test_secrets_are_shown_only_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
