@@ -20,6 +20,7 @@ from analyzer.analysis.contents import Contents
 from analyzer.analysis.encrypted_verdicts import tell_encrypted
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.analysis.verdicts import causes_of, tell
+from analyzer.errors import UnknownName
 from analyzer.query.compile import select
 from analyzer.query.fields import Field, Kind, kind_of
 from analyzer.schemas import CAUSES, CONFIDENCES, STATES, TABLES, VERDICTS
@@ -207,14 +208,23 @@ class View:
         """All names."""
         return self._fields
 
+    def _known(self, name: str) -> Field:
+        if name not in self._fields:
+            raise UnknownName.among(self._fields, name, f"{self.name} have no field {name!r}")
+        return self._fields[name]
+
     # -- columns -----------------------------------------------------------------------------------------------------
 
     def column(self, name: str) -> Array:
-        """One value a row: declared, or derived."""
+        """One value a row: declared, or derived.
+
+        Raises: UnknownName where there is no such field.
+        """
         declared = self.table.schema.by_name.get(name)
         if declared is not None and declared.unit != PACKET_ROW:
             return self.table[name]
         if name not in self._cache:
+            self._known(name)
             self._cache[name] = self.table[name] + 1 if declared else self._derived(name)
         return self._cache[name]
 
@@ -313,7 +323,7 @@ class View:
     def values(self, name: str, places: npt.NDArray[np.int64]) -> list[Any]:
         """Plain values of a field: words, texts, addresses, ISO 8601 times, octets, None for absent; a tuple where the
         field is either side's."""
-        field = self._fields[name]
+        field = self._known(name)
         if field.parts:
             return list(zip(*(self.values(part, places) for part in field.parts), strict=True))
         if field.kind is Kind.PAYLOAD:

@@ -19,8 +19,9 @@ from analyzer.cli import check, explain, jsonl, listing, summary
 from analyzer.cli.diagnostics import progress_bar, warn
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page, standard_output
-from analyzer.errors import ExitStatus, FramescopeError, OutputError
+from analyzer.errors import ExitStatus, FramescopeError, OutputError, UsageError
 from analyzer.limits import Limits
+from analyzer.query.values import moment
 from analyzer.times import count, zone_of
 from analyzer.views import View
 from dissectors.notes import Severity
@@ -83,6 +84,7 @@ def choose(view: View, options: argparse.Namespace, zone: tzinfo) -> npt.NDArray
         terms.append(f'{start} >= "{options.since}"')
     if options.until:
         terms.append(f'{start} <= "{options.until}"')
+    _in_order(options, view, zone)
     if options.host:
         terms.append(f'host == "{options.host}"')
     mask = np.ones(len(view), np.bool_)
@@ -94,6 +96,17 @@ def choose(view: View, options: argparse.Namespace, zone: tzinfo) -> npt.NDArray
         mask &= view.select(f"by == {options.role}")
     places = np.flatnonzero(mask)
     return places[: options.limit] if options.limit and options.verb != "summary" else places
+
+
+def _in_order(options: argparse.Namespace, view: View, zone: tzinfo) -> None:
+    """Raises: UsageError where --from is behind --to."""
+    if not options.since or not options.until:
+        return
+    since, until = (moment(text, view.first_time(), zone) for text in (options.since, options.until))
+    if since is not None and until is not None and since > until:
+        raise UsageError(
+            f"--from {options.since} is later than --to {options.until}", "the earlier time goes to --from"
+        )
 
 
 def _known(view: View, wanted: list[str]) -> None:

@@ -502,6 +502,19 @@ def test_closes_are_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert "03e8646f6e65" in capsys.readouterr().out
 
 
+def test_times_in_the_wrong_order_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    for since, until in (("2s", "1s"), ("23:00:00", "5s")):
+        assert run("frames", "--from", since, "--to", until, TOUR) == ExitStatus.USAGE
+        assert f"--from {since} is later than --to {until}" in capsys.readouterr().err
+    assert run("frames", "--from", "1s", "--to", "1s", TOUR) == ExitStatus.OK
+
+
+@pytest.mark.parametrize("text", ["idle > 5 parsecs", "idle > 5parsecs"])
+def test_a_unit_that_is_none_tells_those_that_are(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("connections", "--filter", text, TOUR) == ExitStatus.USAGE
+    assert "ns, us, µs, ms, s, m, min, h, d" in capsys.readouterr().err
+
+
 def test_each_frame_has_the_code_of_its_own_close(capsys: pytest.CaptureFixture[str]) -> None:
     run("frames", "--json", "--connection", "c4084", TOUR)
     frames = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
