@@ -21,7 +21,6 @@ from analyzer.analysis.encrypted_verdicts import tell_encrypted
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.analysis.verdicts import causes_of, tell
 from analyzer.errors import UnknownName
-from analyzer.query.compile import select
 from analyzer.query.fields import Field, Kind, kind_of
 from analyzer.schemas import CAUSES, CONFIDENCES, STATES, TABLES, VERDICTS
 from dissectors.notes import OF_NEITHER, OF_PEER, Severity
@@ -307,6 +306,8 @@ class View:
 
         Raises: FilterError where it does not compile.
         """
+        from analyzer.query.compile import select
+
         return select(text, self, zone)
 
     def choose(self, text: str, places: npt.NDArray[np.int64], zone: tzinfo = UTC) -> npt.NDArray[np.int64]:
@@ -314,6 +315,8 @@ class View:
 
         Raises: FilterError where it does not compile.
         """
+        from analyzer.query.compile import select
+
         return places[select(text, _Part(self, places), zone)]
 
     def output(self) -> list[str]:

@@ -24,7 +24,7 @@ from analyzer.capture.records import Source
 from analyzer.limits import Limits
 from analyzer.packets.checksum import Checksum, judge
 from dissectors.notes import Note
-from dissectors.tables import Array, Table
+from dissectors.tables import Array, Table, distinct
 
 DATA, OVERLAP = 0, 2
 """Codes of `schemas.SPAN_KINDS`."""
@@ -162,7 +162,7 @@ class Copies:
             return []
         numbers: list[int] = []
         starts = [block.start for block in self.packets.blocks]
-        for number in np.unique(np.linspace(0, count - 1, 2 * self.limits.checksums).astype(np.int64)).tolist():
+        for number in distinct(np.linspace(0, count - 1, 2 * self.limits.checksums).astype(np.int64)):
             block = self.packets.blocks[bisect_right(starts, number) - 1]
             at = number - block.start
             if block.numbers is not None:

@@ -1,7 +1,8 @@
-# cython: wraparound=False, annotation_typing=False
+# cython: wraparound=False, boundscheck=False, initializedcheck=False, annotation_typing=False
 """The scalar walks over capture files: where each record's octets stand. Everything else is done on whole columns.
 
-Both walks stop at the first record that is not whole in `octets`, and return the offset at which they stopped.
+Both walks stop at the first record that is not whole in `octets`, and return the offset at which they stopped. Bounds
+are checked once a record, not at each octet.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ class RecordRows(Growing):
     where a pcapng block's first comment stands (0: it has none)."""
 
     NAMES = ("at", "captured", "wire", "interface", "high", "low", "options", "end")
+
+
+def inside(at: int, stop: int, length: int) -> None:
+    """The range to walk is one of the octets."""
+    if at < 0 or stop > length:
+        raise IndexError("not inside the octets")
 
 
 def word(octets: memoryview, at: int, big: int) -> int:
@@ -64,6 +71,7 @@ def record(rows: RecordRows, at: int, captured: int, wire: int, interface: int, 
 def walk_pcap(octets: memoryview, at: int, stop: int, big: int, header: int, rows: RecordRows) -> int:
     """Walk classic records (header of 16 octets, 24 in the modified format) from `at` to `stop`. Returns where it
     stopped, or -1 - offset at a record whose length is impossible."""
+    inside(at, stop, len(octets))
     while at + header <= stop:
         captured = word(octets, at + 8, big)
         if captured > RECORD_LIMIT:
@@ -80,6 +88,7 @@ def walk_pcap(octets: memoryview, at: int, stop: int, big: int, header: int, row
 def walk_pcapng(octets: memoryview, at: int, stop: int, big: int, rows: RecordRows) -> int:
     """Walk enhanced (6), simple (3) and old (2) packet blocks. Returns where it stopped: at a block of another type,
     at one that is not whole, or, as -1 - offset, at one whose lengths are impossible."""
+    inside(at, stop, len(octets))
     while at + 12 <= stop:
         kind = word(octets, at, big)
         if kind != 6 and kind != 3 and kind != 2:

@@ -1,4 +1,5 @@
-"""Runs a verb on captures: opens, analyses, chooses rows, writes them."""
+"""Runs a verb on captures: opens, analyses, chooses rows, writes them. What only some verbs need is imported when they
+run: a small capture takes less time than the imports."""
 
 from __future__ import annotations
 
@@ -15,13 +16,12 @@ from analyzer.analysis.pipeline import analyze
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.bundled import resolve
 from analyzer.capture.files import open_source
-from analyzer.cli import check, explain, jsonl, listing, summary
+from analyzer.cli import listing
 from analyzer.cli.diagnostics import progress_bar, warn
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page, standard_output
 from analyzer.errors import ExitStatus, FramescopeError, OutputError, UsageError
 from analyzer.limits import Limits
-from analyzer.query.values import moment
 from analyzer.times import count, zone_of
 from analyzer.views import View
 from dissectors.notes import Severity
@@ -93,7 +93,7 @@ def choose(view: View, options: argparse.Namespace, zone: tzinfo) -> npt.NDArray
     if options.filter is not None:
         mask &= view.select(options.filter, zone)
     if getattr(options, "role", None):
-        mask &= view.select(f"by == {options.role}")
+        mask &= view.column("by") == ("client", "server").index(options.role)
     places = np.flatnonzero(mask)
     return places[: options.limit] if options.limit and options.verb != "summary" else places
 
@@ -102,6 +102,8 @@ def _in_order(options: argparse.Namespace, view: View, zone: tzinfo) -> None:
     """Raises: UsageError where --from is behind --to."""
     if not options.since or not options.until:
         return
+    from analyzer.query.values import moment
+
     since, until = (moment(text, view.first_time(), zone) for text in (options.since, options.until))
     if since is not None and until is not None and since > until:
         raise UsageError(
@@ -147,13 +149,19 @@ def _write(options: argparse.Namespace, snapshot: Snapshot, view: View, places: 
         has_payload = view.name in ("frames", "messages")
         if options.verb in ("summary", "explain"):
             view = View(snapshot, "connections", view.contents)
+        from analyzer.cli import jsonl
+
         jsonl.write(view, places, stream, json_payload(manner) if has_payload else None)
         return
     show = listing.payload_writer(manner, options.show_secrets, PREVIEW)
     shown = Manner(zone, options.show_secrets, show, manner in ("text", "none"))
     if options.verb == "check":
+        from analyzer.cli import check
+
         check.write(options.format, view, places, page, shown, {"": options.files[0]})
     elif options.verb == "summary":
+        from analyzer.cli import summary
+
         summary.write(snapshot, view, places, page, shown, options.limit)
     elif options.verb == "explain":
         _explain(options, view, places, page, shown)
@@ -171,6 +179,8 @@ def json_payload(manner: str):  # type: ignore[no-untyped-def]
 def _explain(
     options: argparse.Namespace, view: View, places: npt.NDArray[np.int64], page: Page, manner: Manner
 ) -> None:
+    from analyzer.cli import explain
+
     if not len(places):
         raise FramescopeError(
             "there is no connection to explain", "framescope summary FILE says what the capture holds"

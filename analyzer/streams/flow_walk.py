@@ -1,4 +1,4 @@
-# cython: wraparound=False, annotation_typing=False
+# cython: wraparound=False, initializedcheck=False, annotation_typing=False
 """The scalar walk from packets to TCP connections.
 
 Theory of operation. A flow is an unordered pair of endpoints, kept in an open-addressing table (linear probing, at

@@ -1,4 +1,4 @@
-# cython: wraparound=False, annotation_typing=False
+# cython: wraparound=False, initializedcheck=False, annotation_typing=False
 """The scalar walk from TCP segments to delivered spans: reassembly (RFC 9293 §3.4, §3.10.7.4).
 
 Theory of operation. A *slot* is one direction of a connection (2 * stream + direction). Each slot knows the sequence

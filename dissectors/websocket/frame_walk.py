@@ -1,4 +1,4 @@
-# cython: wraparound=False, annotation_typing=False
+# cython: wraparound=False, initializedcheck=False, annotation_typing=False
 """The scalar walk from the octets of WebSocket directions to frames (RFC 6455 §5.2).
 
 Theory of operation. A *slot* is one direction of one connection; nothing is shared between slots. The walk takes spans

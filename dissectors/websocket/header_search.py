@@ -1,4 +1,4 @@
-# cython: wraparound=False, annotation_typing=False
+# cython: wraparound=False, initializedcheck=False, annotation_typing=False
 """Finds where frames go on in octets whose framing is lost: by chains of plausible headers (RFC 6455 §5.2).
 
 Theory of operation. Each octet may be the first of a header. A candidate is followed from header to header, each

@@ -1,4 +1,4 @@
-# cython: wraparound=False, boundscheck=False, annotation_typing=False
+# cython: wraparound=False, boundscheck=False, initializedcheck=False, annotation_typing=False
 """Octet kernels: unmasking (RFC 6455 §5.3) and the UTF-8 verdict (RFC 3629) over masked octets.
 
 `key` is the masking key with its first octet highest, 0 for none; `phase` is how many octets of the payload came

@@ -1,4 +1,4 @@
-# cython: wraparound=False, annotation_typing=False
+# cython: wraparound=False, initializedcheck=False, annotation_typing=False
 """The scalar walk from frames to messages: a fold per direction (RFC 6455 §5.4), with what a verdict needs.
 
 Theory of operation. The frame walk's events come in the order of delivery, slots mixed. Data frames open, continue and

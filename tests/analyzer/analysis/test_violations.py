@@ -216,7 +216,9 @@ def test_each_is_noted_once_at_its_place_and_nothing_else(note: Note, tmp_path: 
 
 
 def test_every_code_has_a_case() -> None:
-    assert set(MEANINGS) == set(Note) == set(CASES) | {Note.IP_OVERLAP}  # of fragments, which test_fragments makes
+    assert (
+        set(MEANINGS) == set(Note) == set(CASES) | {Note.IP_OVERLAP}
+    )  # of fragments, which packets/test_tunnels makes
 
 
 @pytest.mark.parametrize(
