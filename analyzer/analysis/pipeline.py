@@ -173,10 +173,11 @@ class Analysis:
 
     def dissect(self, spans: Delivered, octets: memoryview) -> None:
         """Take delivered spans in, whose octets stand in `octets` at their position."""
-        if not len(spans):
-            return
         conversations = self.conversations
         streams = len(self.tables["streams"])
+        conversations.reserve(streams)  # also of SYNs alone, which deliver nothing
+        if not len(spans):
+            return
         upgraded = conversations.feed(spans, octets, streams)
         if conversations.encrypted.hellos:
             tls = conversations.phase[spans.slot >> 1] == ENCRYPTED
