@@ -36,8 +36,8 @@ from dissectors.tables import Array, Strings, Table
 FRAGMENT, LINK_TYPE = 5, 8
 """Codes of `schemas.KINDS`: of a datagram that another record completes; a link type without a decoder."""
 UNSEALED = 2
-"""Blocks at the end of a table that still keep the rows of traffic of no interest: what a stream is shows soon. Where it
-did not, a block is looked at again each time its age has doubled."""
+"""Blocks at the end of a table that still keep the rows of traffic of no interest: what a stream is shows soon. Where
+it did not, a block is looked at again each time its age has doubled."""
 
 
 def analyze(source: Source, *, limits: Limits | None = None,

@@ -2,8 +2,11 @@
 
 Of each direction, behind its opening handshake: a header is *known* if it is the first, or if the one before it was
 shown and all octets of its own are in the capture. Every frame whose header is known is shown; with its payload if all
-octets of that are there. A message all of whose frames are so is shown whole. Behind a header that is not there nothing
-is promised, until a frame is shown again; but no frame is shown, and no message as complete, that was never sent.
+octets of that are there. A message all of whose frames are so is shown whole. Behind a header that is not there nothing is
+promised, until a frame is shown again. No frame is shown, and no message as complete, that was never sent: without
+exception where it is not marked as recovered. What is so marked is a guess; how often it is wrong is counted here.
+
+Not promised: octets whose first copy was cut short by the capture, and that came again later.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ class Story:
     lengths: dict[tuple[int, int], tuple[int, int]]
     complete: set[tuple[int, int]]
     messages: Shown
+    recovered: set[tuple[int, int]]
+    """Frames, and messages by their first frame, that are marked so."""
     members: dict[tuple[int, int], list[tuple[int, int]]]
 
 
@@ -46,13 +51,15 @@ def told(octets: bytes) -> Story:
     snapshot = snapshot_of(octets)
     contents = Contents(snapshot)
     frames = list(snapshot["frames"])
-    story = Story({}, {}, set(), {}, {})
+    story = Story({}, {}, set(), {}, set(), {})
     for number, row in enumerate(frames):
         place = row["direction"], row["offset"]
         assert place not in story.frames
         head = row["opcode"], row["fin"], row["rsv"], row["payload_length"], row["mask_key"]
         story.frames[place] = head, contents.frame_payload(number)
         story.lengths[place] = row["header_length"], row["payload_length"]
+        if row["recovered"]:
+            story.recovered.add(place)
         if row["complete"]:
             story.complete.add(place)
     for number, row in enumerate(snapshot["messages"]):
@@ -62,6 +69,8 @@ def told(octets: bytes) -> Story:
                 for frame in frames[row["first_frame"] : row["last_frame"] + 1]
                 if frame["direction"] == row["direction"] and (frame["opcode"] < 8) == (row["opcode"] < 8)
             ]
+            if row["recovered"]:
+                story.recovered.add(members[0])
             story.messages[members[0]] = (row["opcode"], row["length"]), contents.message_payload(number).octets
             story.members[members[0]] = members
     snapshot.source.close()
@@ -83,9 +92,15 @@ def check(truth: Story, found: Story, masks: list[bytearray]) -> Counter[str]:
     """Hold what is promised; returns how often something was."""
     counts: Counter[str] = Counter()
     for place, (head, payload) in found.frames.items():
+        counts["recovered"] += place in found.recovered
+        if place in found.recovered and place not in truth.frames:
+            counts["made up"] += 1
+            continue
         assert truth.frames[place][0] == head
         assert place not in found.complete or truth.frames[place][1] == payload
     for place, message in found.messages.items():
+        if place in found.recovered and place not in truth.frames:
+            continue
         assert truth.messages[place] == message
         assert truth.members[place] == found.members[place]
     whole = set()
@@ -157,7 +172,8 @@ DAMAGES: dict[str, tuple[Callable[[list[Segment], Random], list[Segment]], int]]
     "one direction": (one_way, WHOLE),
     "one direction with drops": (both(one_way, dropped(0.05)), WHOLE),
     "end": (ended, WHOLE),
-    "all": (both(disordered, dropped(0.05), ended), 1000),
+    "snaplen and drop": (dropped(0.05), 1000),
+    "all but snaplen": (both(disordered, dropped(0.05), ended), WHOLE),
 }
 
 
@@ -184,3 +200,15 @@ def test_the_promise_is_not_empty() -> None:
         counts += check(told(pcap(talk.packets())), told(pcap(talk.packets(kept))), kept_octets(talk, kept, WHOLE))
     assert counts["messages"] > 150
     assert counts["found again"] > 20
+
+
+def test_few_recovered_frames_are_made_up() -> None:
+    counts: Counter[str] = Counter()
+    for seed in range(30):
+        random = Random(seed)
+        talk = busy(random)
+        kept = dropped(0.1)(talk.segments, random)
+        counts += check(told(pcap(talk.packets())), told(pcap(talk.packets(kept))), kept_octets(talk, kept, WHOLE))
+    # of 7800 in 400 such conversations it was one: a header by chance in random octets, that leads to a true one
+    assert counts["recovered"] > 500
+    assert counts["made up"] <= 1
