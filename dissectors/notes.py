@@ -44,6 +44,7 @@ class Note(IntEnum):
     TCP_URGENT = 17
     TCP_DATA_WITH_SYN = 18
     TCP_STRAY = 19
+    TCP_NOT_COMPARED = 20
     IP_OVERLAP = 25
     # HTTP
     HTTP_MALFORMED = 30
@@ -133,6 +134,9 @@ MEANINGS: dict[Note, Meaning] = {
     ),
     Note.TCP_OVERLAP_DIFFERS: Meaning(
         _S, _TCP, "RFC 9293 §3.4", "two packets carry other octets for the same place: corrupted, or injected"
+    ),
+    Note.TCP_NOT_COMPARED: Meaning(
+        _O, _TCP, "RFC 9293 §3.4", "further copies of octets were not compared with the first: a limit"
     ),
     Note.TCP_CHECKSUM_WRONG: Meaning(_M, _TCP, "RFC 9293 §3.1", "the TCP checksum is wrong"),
     Note.IP_CHECKSUM_WRONG: Meaning(_M, _TCP, "RFC 791 §3.1", "the checksum of the IPv4 header is wrong"),
