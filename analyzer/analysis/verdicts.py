@@ -180,6 +180,8 @@ def _closed(case: Case) -> str:
     sentence = f"{who} closed with {said}"
     if close["answer_message"] >= 0:
         return f"{sentence}; {other} answered after {duration(close['answered_after'])}{_tcp_end(case)}"
+    if close["verdict"] == LOST:
+        return f"{sentence}; whether the {other} sent one too is not known: octets of it are missing{_tcp_end(case)}"
     return f"{sentence}; {other} did not answer{_tcp_end(case)}"
 
 
@@ -198,6 +200,8 @@ def _died(case: Case) -> str:
 
 
 def _lost(case: Case) -> str:
+    if case.close["close_message"] >= 0:
+        return _closed(case)
     end = case.close["end"]
     ended = f"{SIDES[case.close['end_by']]} {TCP_ENDS[end]}" if end else "the capture ended"
     return f"unknown: octets are missing from the capture, a Close frame may be among them; then {ended}"
