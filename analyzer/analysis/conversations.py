@@ -48,6 +48,7 @@ from analyzer.schemas import (
 from analyzer.streams.assembly import Delivered
 from dissectors.columns import wider
 from dissectors.http.dialogue import Dialogue, Exchange, Upgrade
+from dissectors.http.head import FieldLines
 from dissectors.http.openings import Openings
 from dissectors.http.sniff import Claim, sniff
 from dissectors.http.upgrade import Handshake
@@ -145,7 +146,8 @@ class Conversations:
         self.protocols: Counter[str] = Counter()
         self.encrypted = Encrypted(strings, source)
         self.talks: dict[int, Talk] = {}
-        self._openings = Openings()
+        self._lines = FieldLines()
+        self._openings = Openings(self._lines)
         self._channels = Gathered(tables[CHANNELS.name], strings)
         self._exchanges = Gathered(tables[EXCHANGES.name], strings)
         self._handshakes = Gathered(tables[HANDSHAKES.name], strings)
@@ -276,7 +278,7 @@ class Conversations:
             client = side if claim is Claim.REQUEST else 1 - side
             known_by = BY_REQUEST if claim is Claim.REQUEST else BY_RESPONSE
             talk.channel = self._channels.add(self._at, channel_row(talk, client, known_by))
-            talk.dialogue = Dialogue(client, (talk.starts[0], talk.starts[1]))
+            talk.dialogue = Dialogue(client, (talk.starts[0], talk.starts[1]), self._lines)
             self._tell_fault(talk)
             self._again(talk, piece, octets, position)
             return

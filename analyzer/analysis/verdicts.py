@@ -84,6 +84,12 @@ class Case:
         return f" at +{duration(time - self.connection['first_time'])}"
 
 
+def ended_itself(close: dict[str, int], side: str) -> bool:
+    """Whether a side ended TCP first, and no Close was sent: as far as it is known, its process may be gone, and
+    nothing be told to anybody there."""
+    return close["close_message"] < 0 and close["end"] > 0 and SIDES[close["end_by"]] == side
+
+
 def duration(ns: int) -> str:
     """A time span for people: three significant digits or so, with its unit."""
     if ns < 1_000:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.analysis.leg_verdicts import tell_legs, tell_views
-from analyzer.analysis.verdicts import SIDES, duration, tell
+from analyzer.analysis.leg_verdicts import leg_phrase, tell_legs, tell_views
+from analyzer.analysis.verdicts import SIDES, duration, ended_itself, tell
 from analyzer.analysis.verdicts import Telling as Verdict
-from analyzer.cli.listing import Manner, endpoint, payload_writer
+from analyzer.cli.listing import Manner, close_words, endpoint, payload_writer
 from analyzer.cli.page import Page
 from analyzer.cli.summary import _crossed, compression
 from analyzer.times import clock, count, size
@@ -20,6 +20,8 @@ FRAMES_TOLD = 200
 """Lines of traffic told in full; a longer story leaves out its middle."""
 LAST = 2**62
 """Where what no packet completed stands among packets."""
+HANGING, BEHIND_TIME = 4, 23
+"""Where the lines of one item go on: behind its first word, and in the traffic behind time and packet."""
 OFFERED = {
     "http_host": "host", "origin": "origin", "user_agent": "user agent", "subprotocols": "subprotocols offered",
     "extensions_offered": "extensions offered",
@@ -28,15 +30,20 @@ OFFERED = {
 
 
 class Telling:
-    """Writes the parts of the story as text or as Markdown."""
+    """Writes the parts of the story as text, in lines of the width that a terminal has, or as Markdown."""
 
     def __init__(self, page: Page, markdown: bool) -> None:
         self.page = page
         self.markdown = markdown
+        self.wraps = page.stream.isatty() and not markdown
+
+    def _lines(self, text: str, indent: int, whole: bool = True) -> list[str]:
+        return self.page.wrapped(text, indent, whole) if self.wraps else [text]
 
     def title(self, text: str) -> None:
         """The title of the story."""
-        self.page.line(f"## {self.quote(text)}" if self.markdown else self.page.style(text, "bold"))
+        for line in self._lines(text, HANGING):
+            self.page.line(f"## {self.quote(line)}" if self.markdown else self.page.style(line, "bold"))
 
     def part(self, text: str) -> None:
         """A heading."""
@@ -47,14 +54,16 @@ class Telling:
 
     def item(self, text: str) -> None:
         """A line of a list."""
-        self.page.line(f"- {self.quote(text)}" if self.markdown else f"  {text}")
+        for line in [f"- {self.quote(text)}"] if self.markdown else self._lines(f"  {text}", HANGING):
+            self.page.line(line)
 
     def block(self, lines: list[str]) -> None:
         """Lines in fixed width."""
         if self.markdown:
             self.page.line("```text")
-        for line in lines:
-            self.page.line(line.replace("```", "'''") if self.markdown else f"  {line}")
+        for text in lines:
+            for line in [text.replace("```", "'''")] if self.markdown else self._lines(f"  {text}", BEHIND_TIME, False):
+                self.page.line(line)
         if self.markdown:
             self.page.line("```")
 
@@ -78,11 +87,11 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
     told.item(manner.text(telling.sentence))
     for item in telling.evidence:
         told.item(f"{f'packet {item.packet + 1}: ' if item.packet >= 0 else ''}{manner.text(item.text)}")
-    _reported(view, row, told)
+    _reported(record, view.snapshot["closes"].row(row), told)
     _cause(telling, told, manner)
     _opening(view, record, shake, told, manner)
     for title, lines in (
-        ("Through the proxy", tell_legs(view.snapshot, row, view.contents)),
+        ("Through the proxy", _legs(view, row)),
         ("Captured at two places", tell_views(view.snapshot, row)),
     ):
         if lines:
@@ -102,6 +111,11 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
     _transport(record, view.snapshot.traffic.checksums, told)
     told.part("Elsewhere")
     told.item(f"Wireshark: tcp.stream == {record['stream']}" + (" && websocket" if shake["result"] == 1 else ""))
+
+
+def _legs(view: View, row: int) -> list[str]:
+    phrase = leg_phrase(view.snapshot, row)
+    return [f"this is {phrase}", *tell_legs(view.snapshot, row, view.contents)] if phrase else []
 
 
 COUNTED = {
@@ -154,11 +168,15 @@ def _cause(telling: Verdict, told: Telling, manner: Manner) -> None:
         told.item(manner.text(attempt))
 
 
-def _reported(view: View, row: int, told: Telling) -> None:
-    close = view.snapshot["closes"].row(row)
-    for side in SIDES:
+def _reported(record: dict[str, int], close: dict[str, int], told: Telling) -> None:
+    """What applications are told; a proxy, which is an end of a leg, is none."""
+    for side, proxied in zip(SIDES, ("client_leg", "server_leg"), strict=True):
         code = close[f"{side}_reported"]
-        if code >= 0:
+        if code < 0 or record[proxied] >= 0:
+            continue
+        if ended_itself(close, side):
+            told.item(f"the {side}'s API would report {code}, were it still there: that side ended TCP itself")
+        else:
             told.item(f"the {side}'s API reports {code}")
 
 
@@ -194,8 +212,8 @@ def _opening(view: View, record: dict[str, int], shake: dict[str, int], told: Te
     expected = f", expected {accept_of(text(shake['key']))}" if shake["accept_verdict"] == WRONG else ""
     told.item(f"key {key or '-'}: accept value {accept or '-'} {verdict}{expected}")
     told.item(f"subprotocol: {manner.text(text(shake['subprotocol'])) or 'none'}")
-    agreed = f"extensions: {manner.text(text(shake['extensions']))}, that is " if shake["extensions"] else ""
-    told.item(f"{agreed}{compression(shake)}")
+    agreed = f"extensions: {manner.text(text(shake['extensions'])) or 'none'}"
+    told.item(agreed if shake["deflate"] else f"{agreed}, {compression(shake)}")
 
 
 def _traffic(view: View, record: dict[str, int], manner: Manner) -> list[str]:
@@ -240,7 +258,7 @@ def _traffic(view: View, record: dict[str, int], manner: Manner) -> list[str]:
         parts += ["not complete"] if not complete else []
         parts += [f"round trip {duration(trip)}"] if trip is not None else []
         if opcode == "close":
-            body = f"{code if code is not None else 'no code'} {manner.text(reason) if reason else ''}".rstrip()
+            body = close_words(code, manner.text(reason or ""), length)
         else:
             body = next(iter(show(octets) for octets in messages.payloads(picked[index : index + 1])))
         packet = packets[index] if packets[index] is not None else "-"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterator
 
@@ -27,6 +26,9 @@ from dissectors.schemas import ACCEPTED, NO_TIME
 
 SIGNS = {"connecting": "○", "open": "○", "closed": "✓", "died": "✗", "refused": "✗", "other-protocol": "·"}
 COLOURS = {"closed": "good", "died": "bad", "refused": "bad"}
+PROTOCOLS = {"connect-tunnel": "CONNECT tunnel", "tls": "TLS connection", "http2": "HTTP/2 connection",
+             "ssh": "SSH connection"}  # fmt: skip
+"""Nouns for words of `Traffic.protocols`; others are told as they are."""
 MANY = 40
 """Connections that are told one by one unless `--limit` says otherwise."""
 SOME_EXCHANGES = 12
@@ -71,7 +73,8 @@ def _header(snapshot: Snapshot, page: Page, manner: Manner) -> None:
     page.line(f"{page.style(names, 'bold')}  {', '.join(parts)}")
     plain = len(snapshot["exchanges"]) - len(snapshot["handshakes"])
     inside = [count(len(snapshot["connections"]), "WebSocket connection"), count(max(plain, 0), "other HTTP exchange")]
-    inside += [f"{number} {name}" for name, number in traffic.protocols.items() if name != "http"]
+    inside += [count(number, PROTOCOLS[name]) if name in PROTOCOLS else f"{number} {name}"
+               for name, number in traffic.protocols.items() if name != "http"]  # fmt: skip
     inside += [f"{number} {kind} packets" for kind, number in traffic.kinds.items() if kind != "tcp"]
     inside += [f"{count(traffic.datagrams, 'datagram')} put together from fragments"] if traffic.datagrams else []
     _wrapped(page, ", ".join(inside), 0)
@@ -136,7 +139,7 @@ def _connection(view: View, place: int, page: Page, manner: Manner) -> None:
     page.line(f"{page.style(key, 'key')}  {ends}  {page.style(target, 'bold')}  {sign}")
     for label, text in _story(view, row, record, shake, manner):
         shown = page.style(text, "bold") if label == "verdict" and len(text) + LABEL <= page.width else text
-        _wrapped(page, f"  {label:<{LABEL - 2}}{shown}", LABEL)
+        _wrapped(page, f"  {label:<{LABEL - 2}}{shown}", LABEL + 2 * (label in ("", "evidence")))
 
 
 def _grouped(view: View, places: npt.NDArray[np.int64]) -> list[int]:
@@ -167,7 +170,16 @@ def _story(view: View, row: int, record: dict[str, int], shake: dict[str, int],
     for index, item in enumerate(shown):
         yield "" if index else "evidence", f"packet {item.packet + 1}: {manner.text(item.text)}"
     if record["notes"]:
-        yield "notes", f"{count(record['notes'], 'violation')}: framescope notes --connection c{record['key']} FILE"
+        yield "notes", f"{_violations(view, row)}: framescope notes --connection c{record['key']} FILE"
+
+
+def _violations(view: View, row: int) -> str:
+    """`2 violations by the client, 1 by the server`."""
+    found = view.violations.get(row, {})
+    told = [f"{found[side]:,} by the {name}" for side, name in enumerate(SIDES) if side in found]
+    told += [f"{found[-1]:,} of neither side"] if -1 in found else []
+    first, _, rest = ", ".join(told).partition(" ")
+    return f"{first} violation{'s' * (first != '1')} {rest}"
 
 
 def _opened(view: View, record: dict[str, int], shake: dict[str, int], manner: Manner) -> str:
@@ -292,10 +304,5 @@ def _notes(snapshot: Snapshot, page: Page) -> None:
 
 def _wrapped(page: Page, text: str, indent: int) -> None:
     """Write a text in lines of the page's width. A styled text fits already."""
-    if len(text) <= page.width or "\x1b" in text:
-        page.line(text)
-        return
-    for line in textwrap.wrap(
-        text, page.width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
-    ):
+    for line in [text] if "\x1b" in text else page.wrapped(text, indent):
         page.line(line)

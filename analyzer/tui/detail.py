@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Footer, Static, TabbedContent, TabPane
 
-from analyzer.analysis.verdicts import tell
+from analyzer.analysis.verdicts import ended_itself, tell
 from analyzer.api import Capture
 from analyzer.escape import printable
 from analyzer.times import size
@@ -193,6 +193,8 @@ class DetailPage(Page):
         for side in ("client", "server"):
             code = close[f"{side}_reported"]
             told = f"{code} {close_code_name(code)}" if code >= 0 else "not known: still open, or packets are missing"
+            if code >= 0 and ended_itself(close, side):
+                told = f"would be {told}: it ended TCP itself"
             lines.append([Piece(f"  {side:<14}", side), Piece(told)])
         panel.update(text_of(*lines))
 

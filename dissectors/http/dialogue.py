@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dissectors.http.head import LIMIT, Head, content_length, end_of, is_chunked, read_head
+from dissectors.http.head import LIMIT, FieldLines, Head, content_length, end_of, is_chunked, read_head
 from dissectors.http.upgrade import Handshake, Offer, handshake_of
 from dissectors.notes import Note
 
@@ -112,14 +112,15 @@ class _Asked:
 
 class Dialogue:
     """One connection's HTTP. `client` is the physical direction of requests, `starts` are the stream offsets at which
-    it begins, by physical direction: not 0 behind a PROXY header and inside a tunnel. The caller takes finished
-    `exchanges` and `notes` out; `upgrade` is set once."""
+    it begins, by physical direction: not 0 behind a PROXY header and inside a tunnel; `lines` are header lines that
+    the same analysis read before. The caller takes finished `exchanges` and `notes` out; `upgrade` is set once."""
 
-    __slots__ = ("_asked", "_closed", "_end", "_feeds", "_held", "_start", "_state", "client", "exchanges", "notes",
-                 "upgrade", "wanted")  # fmt: skip
+    __slots__ = ("_asked", "_closed", "_end", "_feeds", "_held", "_lines", "_searched", "_start", "_state", "client",
+                 "exchanges", "notes", "upgrade", "wanted")  # fmt: skip
 
-    def __init__(self, client: int, starts: tuple[int, int] = (0, 0)) -> None:
+    def __init__(self, client: int, starts: tuple[int, int] = (0, 0), lines: FieldLines | None = None) -> None:
         self.client = client
+        self._lines = FieldLines() if lines is None else lines
         self.wanted = list(starts)
         self.exchanges: list[Exchange] = []
         self.notes: list[Observation] = []
@@ -128,6 +129,8 @@ class Dialogue:
         self._state = [HEAD, HEAD]
         self._held = [b"", b""]
         self._start = list(starts)  # stream offset of the first held octet
+        self._searched = [0, 0]  # stream offset before which no end of a head or line stands: else octets that come
+        # one by one would be searched from the start each time
         self._end = [0, 0]  # where sized content ends
         self._feeds: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
         self._closed = [False, False]
@@ -232,17 +235,25 @@ class Dialogue:
         held = self._held[direction]
         taken, self._held[direction] = held[:length], held[length:]
         self._start[direction] += length
-        feeds = self._feeds[direction]
-        while len(feeds) > 1 and feeds[1][0] <= self._start[direction]:
-            del feeds[0]
+        self._pass_feeds(direction)
         return taken
 
     def _first_mark(self, direction: int) -> int:
         """The mark of the feed that brought the first held octet."""
-        feeds = self._feeds[direction]
-        while len(feeds) > 1 and feeds[1][0] <= self._start[direction]:
-            del feeds[0]
-        return feeds[0][1]
+        self._pass_feeds(direction)
+        return self._feeds[direction][0][1]
+
+    def _pass_feeds(self, direction: int) -> None:
+        """Forget the feeds before the one that brought the first held octet, all at once: there may be one an octet."""
+        feeds, passed = self._feeds[direction], 0
+        while passed + 1 < len(feeds) and feeds[passed + 1][0] <= self._start[direction]:
+            passed += 1
+        if passed:
+            del feeds[:passed]
+
+    def _unsearched(self, direction: int) -> int:
+        """How many of the held octets were searched in vain."""
+        return max(self._searched[direction] - self._start[direction], 0)
 
     def _head(self, direction: int, mark: int) -> bool:
         held = self._held[direction]
@@ -258,14 +269,15 @@ class Dialogue:
                 self._note(Note.HTTP_LIMIT, direction, self._start[direction], len(held), mark)
                 self._lose(direction)
             return False
-        end = end_of(held)
+        end = end_of(held, self._unsearched(direction))
         if end < 0 or end > LIMIT:
+            self._searched[direction] = self._start[direction] + len(held)
             if len(held) > LIMIT:
                 self._note(Note.HTTP_LIMIT, direction, self._start[direction], len(held), mark)
                 self._lose(direction)
             return False
         offset, first = self._start[direction], self._first_mark(direction)
-        head = read_head(self._take(direction, end))
+        head = read_head(self._take(direction, end), self._lines)
         if head.problem:
             self._note(Note.HTTP_MALFORMED, direction, offset, end, mark, head.problem)
         if server:
@@ -373,8 +385,9 @@ class Dialogue:
     def _chunk(self, direction: int, mark: int) -> bool:
         """A chunk's line, or a line of the trailer section (RFC 9112 §7.1)."""
         held = self._held[direction]
-        end = held.find(b"\n")
+        end = held.find(b"\n", self._unsearched(direction))
         if end < 0:
+            self._searched[direction] = self._start[direction] + len(held)
             if len(held) > LIMIT:
                 self._note(Note.HTTP_LIMIT, direction, self._start[direction], len(held), mark)
                 self._lose(direction)
@@ -456,7 +469,7 @@ class Dialogue:
         end = end_of(held)
         if end < 0:
             return
-        head = read_head(held[:end])
+        head = read_head(held[:end], self._lines)
         if not head.first.startswith("HTTP/1.") or not _status(head):
             self._note(Note.HTTP_MALFORMED, server, self._start[server], end, mark, "not a status line")
             return
