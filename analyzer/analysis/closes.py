@@ -160,8 +160,8 @@ def _idle(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, col
 
 def _before_close(tables: Mapping[str, Table], columns: Mapping[str, Array], side: Array, rows: Array,
                   times: Array) -> Array:  # fmt: skip
-    """`times` with those of `rows` told anew. A walk stops to count at the first Close that it meets; behind a hole, that
-    of one side comes before frames of the other that crossed earlier."""
+    """`times` with those of `rows` told anew. A walk stops to count at the first Close that it meets; behind a hole,
+    that of one side comes before frames of the other that crossed earlier."""
     if not len(rows):
         return times
     times, messages, frames = times.copy(), tables["messages"], tables["frames"]

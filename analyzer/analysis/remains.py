@@ -91,8 +91,8 @@ def _control(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, 
     if any(folds.pings):
         _pings(tables, framing, ended, notes)
     rows = folds.whole["close_row"][: 2 * len(framing.channels)]
-    alone = (rows >= 0) & (rows.reshape(-1, 2)[:, ::-1].ravel() < 0) & np.repeat(ended, 2)
-    alone = np.flatnonzero(alone & ~_cut_short(tables, framing, assembly))
+    bare = (rows >= 0) & (rows.reshape(-1, 2)[:, ::-1].ravel() < 0) & np.repeat(ended, 2)
+    alone = np.flatnonzero(bare & ~_cut_short(tables, framing, assembly))
     for slot in alone.tolist():
         close = tables["messages"].row(int(rows[slot]))
         frame = tables["frames"].row(close["last_frame"])
