@@ -379,3 +379,17 @@ def test_noise_changes_neither_frames_nor_messages(seed: int) -> None:
 def test_noise_and_chunks(seed: int, chunk: int) -> None:
     octets = pcap(noisy(Random(seed)))
     assert everything(octets, chunk) == everything(octets)
+
+
+def test_thousands_of_corrections_of_one_segment_and_of_one_octet(save: Save) -> None:
+    talk = opened()
+    start = talk.next[1]
+    talk.send("S", frame(TEXT, "-" * 9000), mss=9004)
+    whole = talk.segments[-1]
+    for number in range(2000):
+        talk.segments.append(replace(whole, seq=start + 4 + 4 * number, payload=b"ab", time=talk.time))
+    for letter in b"xyz":
+        talk.segments.append(replace(whole, seq=start + 4 + 8990, payload=bytes([letter]), time=talk.time))
+    packets = [packet(segment) for segment in ended(talk).segments]
+    said, _, _ = texts(pcap(packets), save, overlap="last")
+    assert said == ["ab--" * 2000 + "-" * 990 + "z" + "-" * 9]
