@@ -203,7 +203,6 @@ class Conversations:
             talk = talks.get(number)
             if talk is None:
                 talk = talks[number] = Talk(number)
-            talk.last = piece.mark
             self._take(talk, piece, octets, position)
         self._settle()
         return self._open(spans, batch)
@@ -232,6 +231,10 @@ class Conversations:
         return self.source.read(piece.at + skip, piece.length - skip)
 
     def _take(self, talk: Talk, piece: Piece, octets: memoryview, position: int) -> None:
+        dialogue = talk.dialogue
+        # whole columns leave out what was not wanted when the chunk began, which must not show
+        if dialogue is None or piece.kind >= END or piece.offset + piece.length >= dialogue.wanted[piece.slot & 1]:
+            talk.last = max(talk.last, piece.mark)
         if talk.dialogue is None:
             self._decide(talk, piece, octets, position)
         else:
