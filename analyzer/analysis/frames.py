@@ -104,9 +104,11 @@ class Framing:
             if at < len(run.slot):
                 rest.append((run, at))
             if self._parked.count:
-                ripe = self.recovery.park(self._parked)
+                slot = self.recovery.park(self._parked)
                 self._parked.clear()
-                self._look(ripe, int(run.release[at - 1]), rest)
+                # a run may end before the direction is ripe: that is no reason to look, since chunks end runs
+                if self.recovery.ripe(slot):
+                    self._look(slot, int(run.release[at - 1]), rest)
 
     def _look(self, slot: int, release: int, rest: list[tuple[Run, int]]) -> None:
         """Look for frames in what is parked of a direction; where they go on, there is more to walk."""

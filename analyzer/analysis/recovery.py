@@ -68,6 +68,11 @@ class Recovery:
             self.held.setdefault(slot, []).append(Held(*cells))
         return slot
 
+    def ripe(self, slot: int) -> bool:
+        """Whether it is time for a look at a direction."""
+        last = self.held[slot][-1]
+        return last.kind != DATA or last.offset + last.length >= int(self.directions.whole["ripe"][slot])
+
     def look(self, slot: int, release: int) -> Going | None:
         """Search what is held of a direction, as far as it is due; `release` is the packet that made it so."""
         state = self.directions.whole
