@@ -21,6 +21,7 @@ from dissectors.notes import Note
 from tests.outcome import everything, snapshot_of, story
 from tests.wire.captures import pcap
 from tests.wire.frames import TEXT, frame
+from tests.wire.handshakes import request, response
 from tests.wire.packets import ACK, PSH, RST, SYN, URG, ethernet, tcp_packet
 from tests.wire.talks import START, Segment, Talk
 
@@ -393,3 +394,12 @@ def test_thousands_of_corrections_of_one_segment_and_of_one_octet(save: Save) ->
     packets = [packet(segment) for segment in ended(talk).segments]
     said, _, _ = texts(pcap(packets), save, overlap="last")
     assert said == ["ab--" * 2000 + "-" * 990 + "z" + "-" * 9]
+
+
+def test_what_tcp_did_in_a_connection_whose_packets_were_let_go(save: Save) -> None:
+    talk = Talk().open().send("C", request()).send("S", response(headers={"Upgrade": "other"}))
+    packets = [packet(segment) for segment in talk.send("S", b"x" * 99).segments]
+    forged_reset = replace(talk.segments[-1], seq=talk.next[1] + (1 << 28), flags=RST, payload=b"")
+    said, found, _ = texts(pcap([*packets, packet(forged_reset)]), save)
+    assert said == []
+    assert Note.TCP_RESET_OUT_OF_WINDOW in found
