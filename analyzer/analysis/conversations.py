@@ -211,7 +211,6 @@ class Conversations:
             talk = talks.get(number)
             if talk is None:
                 talk = talks[number] = Talk(number)
-            talk.last = piece.mark
             self._take(talk, piece, octets, position)
         self._settle()
         return self._open(spans, batch)
@@ -248,6 +247,10 @@ class Conversations:
         return self.source.read(piece.at + skip, piece.length - skip)
 
     def _take(self, talk: Talk, piece: Piece, octets: memoryview, position: int) -> None:
+        dialogue = talk.dialogue
+        # whole columns leave out what was not wanted when the chunk began, which must not show
+        if dialogue is None or piece.kind >= END or piece.offset + piece.length >= dialogue.wanted[piece.slot & 1]:
+            talk.last = max(talk.last, piece.mark)
         if talk.middle is not None:
             talk.seen.append(piece)
             self._judge(talk, talk.middle.take(piece))

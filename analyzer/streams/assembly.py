@@ -16,6 +16,7 @@ from analyzer.packets.decoded import Decoded
 from analyzer.packets.pieces import Piece
 from analyzer.schemas import ENDINGS, PACKETS, SPANS, STREAMS
 from analyzer.streams import flow_walk, segment_walk
+from analyzer.streams.corrections import Range, apart
 from analyzer.streams.scattered import Scattered
 from dissectors.tables import Array, Strings, Table
 
@@ -55,7 +56,8 @@ class Assembly:
 
     def __init__(self, tables: Mapping[str, Table], strings: Strings,
                  corrections: Sequence[tuple[int, int, int, int, int, int]] = ()) -> None:  # fmt: skip
-        """`corrections`: (slot, start, stop, packet, at, time) of ranges that another copy is delivered for."""
+        """`corrections`: (slot, start, stop, packet, at, time) of ranges that another copy is delivered for; of
+        several that hold an octet the one named last counts."""
         self.strings = strings
         self.packets = tables[PACKETS.name]
         self.streams = tables[STREAMS.name]
@@ -65,8 +67,10 @@ class Assembly:
         self.flows = flow_walk.Flows(secrets.randbelow(1024) * 2 + 2049, secrets.randbelow(1024) * 2 + 2049)
         self.segments = segment_walk.Segments()
         self.scattered = Scattered()
-        for slot, start, stop, packet, at, time in corrections:
-            self.segments.corrections.setdefault(slot, []).append((start, stop, packet, at, time))
+        named: dict[int, list[Range]] = {}
+        for slot, *found in corrections:
+            named.setdefault(slot, []).append((found[0], found[1], found[2], found[3], found[4]))
+        self.segments.corrections = {slot: apart(ranges) for slot, ranges in named.items()}
         self.copies = False
         """Some octets came more than once."""
         self._spans = segment_walk.Spans()

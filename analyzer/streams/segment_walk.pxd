@@ -38,13 +38,18 @@ cpdef long long distance(long long number)
 cdef object emit(Spans spans, long long slot, int kind, long long offset, long long length, long long packet,
                  long long at, long long position, long long time, long long release)
 
-@cython.locals(start=cython.longlong, stop=cython.longlong, winner=cython.longlong, skip=cython.longlong,
-               here=cython.longlong)
+@cython.locals(skip=cython.longlong)
+cdef object part(Spans spans, long long slot, int kind, long long offset, long long low, long long high,
+                 long long packet, long long at, long long position, long long time, long long release)
+
+@cython.locals(low=cython.longlong, end_at=cython.longlong, ranges=list, place=cython.Py_ssize_t, start=cython.longlong,
+               stop=cython.longlong, winner=cython.longlong)
 cdef object copy(Segments segments, Spans spans, long long slot, long long offset, long long length, long long packet,
                  long long at, long long position, long long time, long long release)
 
-@cython.locals(start=cython.longlong, stop=cython.longlong, winner=cython.longlong, other=cython.longlong,
-               when=cython.longlong, low=cython.longlong, high=cython.longlong, skip=cython.longlong, here=cython.longlong)
+@cython.locals(low=cython.longlong, end_at=cython.longlong, ranges=list, place=cython.Py_ssize_t, start=cython.longlong,
+               stop=cython.longlong, winner=cython.longlong, other=cython.longlong, when=cython.longlong,
+               high=cython.longlong, start_at=cython.longlong)
 cdef object correct(Segments segments, Spans spans, long long slot, long long offset, long long length,
                     long long packet, long long at, long long position, long long time, long long release)
 

@@ -32,6 +32,7 @@ connection as it is.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from heapq import heappop, heappush
 
@@ -280,40 +281,52 @@ def emit(spans: Spans, slot: int, kind: int, offset: int, length: int, packet: i
     spans.count = row + 1
 
 
+def part(spans: Spans, slot: int, kind: int, offset: int, low: int, high: int, packet: int, at: int, position: int,
+         time: int, release: int) -> None:  # fmt: skip
+    """Append what stands from `low` to `high` of a segment that starts at `offset`."""
+    skip = low - offset
+    emit(spans, slot, kind, low, high - low, packet, at + skip, position + skip if position >= 0 else -1, time, release)
+
+
 def copy(segments: Segments, spans: Spans, slot: int, offset: int, length: int, packet: int, at: int, position: int,
          time: int, release: int) -> None:  # fmt: skip
     """Append a copy that was not delivered, without what of it was."""
-    for start, stop, winner, _, _ in segments.corrections.get(slot, ()):
-        if winner == packet and start < offset + length and stop > offset:
-            if start > offset:
-                copy(segments, spans, slot, offset, start - offset, packet, at, position, time, release)
-            skip = stop - offset
-            if skip < length:
-                here = position + skip if position >= 0 else -1
-                copy(segments, spans, slot, stop, length - skip, packet, at + skip, here, time, release)
-            return
-    emit(spans, slot, OVERLAP, offset, length, packet, at, position, time, release)
+    low = offset
+    end_at = offset + length
+    if segments.corrections and slot in segments.corrections:
+        ranges = segments.corrections[slot]
+        for place in range(max(bisect_left(ranges, (offset + 1,)) - 1, 0), len(ranges)):
+            start, stop, winner, _, _ = ranges[place]
+            if start >= end_at:
+                break
+            if winner == packet and stop > low:
+                if start > low:
+                    part(spans, slot, OVERLAP, offset, low, start, packet, at, position, time, release)
+                low = stop
+    if low < end_at:
+        part(spans, slot, OVERLAP, offset, low, end_at, packet, at, position, time, release)
 
 
 def correct(segments: Segments, spans: Spans, slot: int, offset: int, length: int, packet: int, at: int, position: int,
             time: int, release: int) -> None:  # fmt: skip
-    """Deliver octets for parts of which another copy is the right one: of several, that named last."""
-    for start, stop, winner, other, when in reversed(segments.corrections[slot]):
-        low = max(start, offset)
-        high = min(stop, offset + length)
-        if low < high and winner != packet:
-            skip = low - offset
-            if skip:
-                correct(segments, spans, slot, offset, skip, packet, at, position, time, release)
-            emit(spans, slot, DATA, low, high - low, winner, other + low - start, -1, when, release)
-            here = position + skip if position >= 0 else -1
-            emit(spans, slot, OVERLAP, low, high - low, packet, at + skip, here, time, release)
-            skip = high - offset
-            if skip < length:
-                here = position + skip if position >= 0 else -1
-                correct(segments, spans, slot, high, length - skip, packet, at + skip, here, time, release)
-            return
-    emit(spans, slot, DATA, offset, length, packet, at, position, time, release)
+    """Deliver octets for parts of which another copy is the right one."""
+    low = offset
+    end_at = offset + length
+    ranges = segments.corrections[slot]
+    for place in range(max(bisect_left(ranges, (offset + 1,)) - 1, 0), len(ranges)):
+        start, stop, winner, other, when = ranges[place]
+        if start >= end_at:
+            break
+        high = min(stop, end_at)
+        start_at = max(start, low)
+        if start_at < high and winner != packet:
+            if low < start_at:
+                part(spans, slot, DATA, offset, low, start_at, packet, at, position, time, release)
+            emit(spans, slot, DATA, start_at, high - start_at, winner, other + start_at - start, -1, when, release)
+            part(spans, slot, OVERLAP, offset, start_at, high, packet, at, position, time, release)
+            low = high
+    if low < end_at:
+        part(spans, slot, DATA, offset, low, end_at, packet, at, position, time, release)
 
 
 def deliver(segments: Segments, spans: Spans, slot: int, offset: int, length: int, captured: int, packet: int, at: int,

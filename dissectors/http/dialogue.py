@@ -262,11 +262,17 @@ class Dialogue:
 
     def _wants(self, direction: int) -> int:
         state = self._state[direction]
+        reached = self._start[direction] + len(self._held[direction])
+        if state == LOST and direction == self.client and self.upgrade is None and self._opening():
+            return reached  # what follows may be frames, which are read once the 101 comes
         if state in (UNTIL_CLOSE, LOST) or self.upgrade is not None:
             return INFINITE
-        reached = self._start[direction] + len(self._held[direction])
         skipping = state in (SIZED, CHUNK_DATA) and not self._sampled(direction)
         return max(reached, self._end[direction]) if skipping else reached
+
+    def _opening(self) -> bool:
+        """Whether an Upgrade waits for its response."""
+        return any(asked.offer is not None for asked in self._asked)
 
     def _sampled(self, direction: int) -> bool:
         """Whether content is kept: the start of what a refused upgrade says."""
@@ -563,8 +569,8 @@ class Dialogue:
 
     def _lose(self, direction: int) -> None:
         self._state[direction] = LOST
+        self.wanted[direction] = self._wants(direction)
         self._held[direction] = b""
-        self.wanted[direction] = INFINITE
 
     def _note(self, note: Note, direction: int, offset: int, length: int, mark: int, detail: str = "") -> None:
         self.notes.append(Observation(note, direction, offset, length, mark, detail))

@@ -206,3 +206,21 @@ def test_no_damage_to_a_capture_raises(data: st.DataObject) -> None:
         at = data.draw(st.integers(24, len(octets) - 1))
         octets[at] = data.draw(st.integers(0, 255))
     snapshot_of(bytes(octets[: data.draw(st.integers(24, len(octets)))]))
+
+
+@pytest.mark.parametrize("chunk", [150, 700])
+def test_early_frames_behind_a_gap_are_read_whatever_the_chunk(chunk: int) -> None:
+    talk = Talk().open().send("C", request()).frame("C", BINARY, bytes(1000)).frame("C", TEXT, b"before the 101")
+    talk.ack("S").ack("S").ack("S").ack("S").ack("S").ack("S").ack("S").ack("S").ack("S").ack("S").ack("S")
+    octets = pcap(talk.send("S", response()).frame("C", TEXT, b"behind").fin("C").fin("S").packets(), snaplen=300)
+    told = everything(octets, chunk)
+    assert [row["length"] for row in told["tables"]["messages"]] == [1000, 14, 6]
+    assert told == everything(octets)
+
+
+@pytest.mark.parametrize("chunk", [150, 700])
+def test_octets_behind_a_response_that_was_cut_do_not_end_its_exchange(chunk: int) -> None:
+    talk = Talk().open().send("C", request(upgrade=False))
+    talk.send("S", b"HTTP/1.1 200 OK\r\nServer: " + bytes(1000)).send("S", bytes(100)).send("S", bytes(100))
+    octets = pcap(talk.packets(), snaplen=200)
+    assert everything(octets, chunk) == everything(octets)

@@ -21,6 +21,7 @@ from dissectors.notes import Note
 from tests.outcome import everything, snapshot_of, story
 from tests.wire.captures import pcap
 from tests.wire.frames import TEXT, frame
+from tests.wire.handshakes import request, response
 from tests.wire.packets import ACK, PSH, RST, SYN, URG, ethernet, tcp_packet
 from tests.wire.talks import START, Segment, Talk
 
@@ -196,7 +197,6 @@ def test_data_after_a_fin() -> None:
 
 
 def test_data_with_the_syn(save: Save) -> None:
-    from tests.wire.handshakes import request, response
 
     talk = Talk()
     talk.segment(0, SYN, request()).segment(1, SYN | ACK).segment(0, ACK).send("S", response())
@@ -390,3 +390,17 @@ def test_noise_changes_neither_frames_nor_messages(seed: int) -> None:
 def test_noise_and_chunks(seed: int, chunk: int) -> None:
     octets = pcap(noisy(Random(seed)))
     assert everything(octets, chunk) == everything(octets)
+
+
+def test_thousands_of_corrections_of_one_segment_and_of_one_octet(save: Save) -> None:
+    talk = opened()
+    start = talk.next[1]
+    talk.send("S", frame(TEXT, "-" * 9000), mss=9004)
+    whole = talk.segments[-1]
+    for number in range(2000):
+        talk.segments.append(replace(whole, seq=start + 4 + 4 * number, payload=b"ab", time=talk.time))
+    for letter in b"xyz":
+        talk.segments.append(replace(whole, seq=start + 4 + 8990, payload=bytes([letter]), time=talk.time))
+    packets = [packet(segment) for segment in ended(talk).segments]
+    said, _, _ = texts(pcap(packets), save, overlap="last")
+    assert said == ["ab--" * 2000 + "-" * 990 + "z" + "-" * 9]
