@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.analysis.channels import innermost
 from analyzer.analysis.observations import Observations
 from analyzer.capture.records import Source
 from analyzer.limits import Limits
@@ -63,8 +64,7 @@ class Copies:
         self.source = source
         self.limits = limits
         self.corrections: list[Correction] = []
-        self.channel_of = np.full(len(tables["streams"]), -1, np.int64)
-        self.channel_of[tables["channels"]["stream"]] = np.arange(len(tables["channels"]))
+        self.channel_of = innermost(tables)
         self._judged: dict[int, Checksum] = {}
 
     def compare(self, notes: Observations) -> None:
