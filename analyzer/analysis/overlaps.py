@@ -24,11 +24,10 @@ from analyzer.analysis.observations import Observations
 from analyzer.capture.records import Source
 from analyzer.limits import Limits
 from analyzer.packets.checksum import Checksum, judge
+from analyzer.schemas import DATA, OVERLAP
 from dissectors.notes import Note
 from dissectors.tables import Array, Table, distinct
 
-DATA, OVERLAP = 0, 2
-"""Codes of `schemas.SPAN_KINDS`."""
 FAILED = (Checksum.WRONG, Checksum.IP_WRONG)
 NOTES = {Checksum.WRONG: Note.TCP_CHECKSUM_WRONG, Checksum.IP_WRONG: Note.IP_CHECKSUM_WRONG}
 

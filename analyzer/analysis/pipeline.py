@@ -27,13 +27,11 @@ from analyzer.packets.addresses import AddressBook
 from analyzer.packets.decode import decode
 from analyzer.packets.fragments import Fragments
 from analyzer.packets.unwrapping import Unwrapping
-from analyzer.schemas import DATA, END, KINDS, TABLES
+from analyzer.schemas import DATA, END, FRAGMENT, KINDS, LINK_TYPE, TABLES
 from analyzer.streams.assembly import Assembly, Delivered
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
 
-FRAGMENT, LINK_TYPE = 5, 8
-"""Codes of `schemas.KINDS`: of a datagram that another record completes; a link type without a decoder."""
 UNSEALED = 2
 """Blocks at the end of a table that still keep the rows of traffic of no interest: what a stream is shows soon."""
 
