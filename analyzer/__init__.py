@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from analyzer.limits import Limits
 
 __all__ = ["Capture", "CaptureError", "Close", "Connection", "Evidence", "Exchange", "FilterError", "Frame",
-           "FramescopeError", "Handshake", "Limits", "Message", "Note", "Payload", "Row", "Rows", "open"]  # fmt: skip
+           "FramescopeError", "Handshake", "Limits", "Message", "Note", "Payload", "Row", "Rows", "UnknownName",
+           "open"]  # fmt: skip
 
 _ELSEWHERE = {
     "CaptureError": "analyzer.errors", "FilterError": "analyzer.errors", "FramescopeError": "analyzer.errors",
-    "Limits": "analyzer.limits", "Payload": "analyzer.analysis.contents",
+    "UnknownName": "analyzer.errors", "Limits": "analyzer.limits", "Payload": "analyzer.analysis.contents",
 }  # fmt: skip
 """Public names that do not stand in `analyzer.api`."""
 

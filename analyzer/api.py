@@ -25,15 +25,18 @@ import numpy as np
 
 from analyzer.analysis.completeness import Completeness, completeness
 from analyzer.analysis.contents import Contents, Payload
+from analyzer.analysis.leg_verdicts import legs_of
 from analyzer.analysis.pipeline import analyze
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.analysis.verdicts import tell
 from analyzer.bundled import resolve
 from analyzer.capture.files import open_source
-from analyzer.errors import FramescopeError
+from analyzer.errors import FramescopeError, UnknownName
+from analyzer.escape import printable
 from analyzer.limits import Limits
 from analyzer.query.fields import Kind as FieldKind
 from analyzer.views import View, description, fields_of
+from dissectors.http.secrets import mask_target
 from dissectors.notes import MEANINGS
 from dissectors.notes import Note as Code
 from dissectors.tables import Array, Table
@@ -55,7 +58,10 @@ class Row:
         def __getattr__(self, name: str) -> Any: ...
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.record()}>"
+        names = SHOWN.get(self._view.name, ())
+        cells = ((name, self._view.values(name, np.array([self._place]))[0]) for name in names)
+        told = [printable(mask_target(str(cell)))[:LONGEST] for _, cell in cells if cell is not None]
+        return f"<{' '.join([type(self).__name__, str(self.row), *told])}>"
 
     @property
     def row(self) -> int:
@@ -77,6 +83,17 @@ class Row:
 
 
 Kind = TypeVar("Kind", bound=Row)
+SHOWN = {
+    "connections": ("connection", "path", "state"),
+    "exchanges": ("connection", "method", "path", "status"),
+    "handshakes": ("connection", "path", "result", "status"),
+    "frames": ("connection", "sender", "opcode", "payload_length", "close_code"),
+    "messages": ("connection", "sender", "opcode", "length", "close_code"),
+    "notes": ("connection", "severity", "code", "by"),
+}
+"""Fields that a row shows of itself, by table; `record` has all."""
+LONGEST = 60
+"""Characters of one of them."""
 
 
 def _fields(table: str) -> Callable[[type[Kind]], type[Kind]]:
@@ -299,6 +316,46 @@ class Connection(Row):
         return self._capture.handshakes.numbered(self._cells()["handshake"])
 
     @property
+    def tunnel(self) -> str | None:
+        """Network tunnels that it runs in (VXLAN, GRE and so on), outermost first; None for none."""
+        return self._text("tunnel")
+
+    @property
+    def connect_target(self) -> str | None:
+        """What the CONNECT around it asked for, host and port (RFC 9110 §9.3.6); None where there is none."""
+        return self._text("connect_target")
+
+    @property
+    def proxied_source(self) -> str | None:
+        """The real client's address and port, as a PROXY header says (PROXY protocol §2); None where there is none."""
+        return self._text("proxied_source")
+
+    @property
+    def legs(self) -> tuple[Connection, ...]:
+        """The legs of its session through proxies, from the client to the server; itself alone where none shows."""
+        found = (self._capture.connections.numbered(row) for row in legs_of(self._view.snapshot, self.row))
+        return tuple(leg for leg in found if leg is not None)
+
+    @property
+    def client_leg(self) -> Connection | None:
+        """The same session before the proxy, nearer to the client; None where there is none. The field of that name
+        in records is its row."""
+        return self._capture.connections.numbered(self._cells()["client_leg"])
+
+    @property
+    def server_leg(self) -> Connection | None:
+        """The same session behind the proxy, nearer to the server; None where there is none."""
+        return self._capture.connections.numbered(self._cells()["server_leg"])
+
+    @property
+    def other_view(self) -> Connection | None:
+        """The same TCP connection, captured elsewhere; None where it was not."""
+        return self._capture.connections.numbered(self._cells()["other_view"])
+
+    def _text(self, name: str) -> str | None:
+        return self._view.text(self._cells()[name]) or None
+
+    @property
     def frames(self) -> Rows[Frame]:
         """Its frames, in the order in which they were complete."""
         return self._capture.frames.of(self)
@@ -369,7 +426,7 @@ class Rows(Sequence[Kind]):
         """One number a row, declared or derived: codes of words and texts, times in ns since 1970, and the field's own
         value for what is absent. `capture.snapshot` knows what codes stand for.
 
-        Raises: FramescopeError where there is no such field, or it is no single column.
+        Raises: UnknownName where there is no such field, or it is no single column.
         """
         column: Array = self._view.column(self._known(name, columns=True))[self._places]
         return column
@@ -377,17 +434,39 @@ class Rows(Sequence[Kind]):
     def values(self, name: str) -> list[Any]:
         """One plain value a row, as the rows' own properties have them.
 
-        Raises: FramescopeError where there is no such field, or it asks for payload of a closed capture.
+        Raises: UnknownName where there is no such field; FramescopeError where it asks for payload of a closed capture.
         """
         return self._view.values(self._known(name), self._places)
 
     def _known(self, name: str, columns: bool = False) -> str:
         field = self._view.field(name)
         if field is None or (columns and (field.parts or field.kind is FieldKind.PAYLOAD)):
-            names = ", ".join(sorted(self._view.names()))
             what = "column" if columns else "field"
-            raise FramescopeError(f"{self._table} have no {what} {name!r}", f"fields: {names}")
+            raise UnknownName.among(self._view.names(), name, f"{self._table} have no {what} {name!r}")
         return name
+
+
+class Connections(Rows[Connection]):
+    """Connections, by place or by key: `connections[0]`, `connections["c24"]`."""
+
+    @overload
+    def __getitem__(self, index: int | str) -> Connection: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Connections: ...
+
+    def __getitem__(self, index: int | slice | str) -> Connection | Rows[Connection]:
+        if not isinstance(index, str):
+            return super().__getitem__(index)
+        found = self.where(f'connection == "{index}"') if index.removeprefix("c").isdecimal() else ()
+        if not found:
+            known = ", ".join(self[:8].values("connection")) or "none"
+            more = " …" if len(self) > 8 else ""
+            raise UnknownName(f"there is no connection {index!r}", f"connections: {known}{more}")
+        return found[0]
+
+    def _some(self, places: Array) -> Connections:
+        return Connections(self._capture, self._table, self._kind, places)
 
 
 class _OpenContents(Contents):
@@ -413,7 +492,7 @@ class Capture:
     def view(self, table: str) -> View:
         """A table with its derived fields.
 
-        Raises: FramescopeError where there is no such table.
+        Raises: UnknownName where there is no such table.
         """
         if table not in self._views:
             self._views[table] = View(self.snapshot, self._known(table), self._contents)
@@ -421,7 +500,7 @@ class Capture:
 
     def _known(self, table: str) -> str:
         if table not in self.snapshot.tables:
-            raise FramescopeError(f"there is no table {table!r}", f"tables: {', '.join(self.snapshot.tables)}")
+            raise UnknownName.among(self.snapshot.tables, table, f"there is no table {table!r}")
         return table
 
     def _places_of(self, table: str, connection: int) -> Array:
@@ -436,27 +515,23 @@ class Capture:
         return found
 
     def table(self, name: str) -> Table:
-        """A table: `table["column"]` is a numpy array over all its rows.
+        """A table: `table["column"]` is a numpy array over all its rows, or a KeyError that names the nearest.
 
-        Raises: FramescopeError where there is no such table.
+        Raises: UnknownName where there is no such table.
         """
         return self.snapshot[self._known(name)]
 
     def connection(self, key: str) -> Connection:
-        """The connection of a key such as `c24`.
+        """The connection of a key such as `c24`; `connections["c24"]` is the same.
 
-        Raises: FramescopeError where there is none.
+        Raises: UnknownName where there is none.
         """
-        found = self.connections.where(f'connection == "{key}"') if key.removeprefix("c").isdecimal() else ()
-        if not found:
-            known = self.connections[:8].values("connection")
-            raise FramescopeError(f"there is no connection {key!r}", f"connections: {', '.join(known) or 'none'}")
-        return found[0]
+        return self.connections[key]
 
     @cached_property
-    def connections(self) -> Rows[Connection]:
+    def connections(self) -> Connections:
         """WebSocket connections."""
-        return Rows(self, "connections", Connection)
+        return Connections(self, "connections", Connection)
 
     @cached_property
     def frames(self) -> Rows[Frame]:

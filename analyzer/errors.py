@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -31,6 +32,21 @@ class FramescopeError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class UnknownName(FramescopeError, KeyError):
+    """There is no table, field or connection of a name."""
+
+    __str__ = Exception.__str__  # a KeyError shows its message as a key
+
+    @classmethod
+    def among(cls, known: Iterable[str], name: str, message: str) -> UnknownName:
+        """With the nearest of the names that are known."""
+        from difflib import get_close_matches
+
+        names = sorted(known)
+        near = get_close_matches(name.lower(), names, 1, 0.5)
+        return cls(f"{message}{f'; did you mean {near[0]!r}?' if near else ''}", f"known: {', '.join(names)}")
 
 
 class UsageError(FramescopeError):

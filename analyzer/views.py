@@ -20,11 +20,13 @@ from analyzer.analysis.contents import Contents
 from analyzer.analysis.encrypted_verdicts import tell_encrypted
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.analysis.verdicts import causes_of, tell
+from analyzer.errors import UnknownName
 from analyzer.query.fields import Field, Kind, kind_of
 from analyzer.schemas import CAUSES, CONFIDENCES, STATES, TABLES, VERDICTS
+from dissectors.notes import OF_NEITHER, OF_PEER, Severity
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array
-from dissectors.websocket.opcodes import PONG
+from dissectors.websocket.opcodes import CLOSE, PONG
 
 SENDERS = {0: "client", 1: "server"}
 BY_CHANNEL = ("exchanges", "handshakes", "frames", "messages", "notes")
@@ -45,6 +47,7 @@ JOINED: tuple[Field, ...] = (
     Field("stream", Kind.NUMBER, "TCP connection, Wireshark's tcp.stream", null=-1),
     Field("packet", Kind.NUMBER, "packet that completed it, Wireshark's frame.number", null=0),
     Field("sender", Kind.WORD, "who sent it", null=-1, words=SENDERS),
+    Field("by", Kind.WORD, "whose doing or omission it is; absent: neither side's", null=-1, words=SENDERS),
     Field("host", Kind.ADDRESS, "either end's address", null=-1, parts=("client", "server")),
     Field("client", Kind.ADDRESS, "the client's address", null=-1),
     Field("server", Kind.ADDRESS, "the server's address", null=-1),
@@ -60,8 +63,10 @@ JOINED: tuple[Field, ...] = (
     Field("subprotocol", Kind.TEXT, "subprotocol chosen", null=0),
     Field("state", Kind.WORD, "how the connection stands at the end", null=-1, words=STATES),
     Field("verdict", Kind.WORD, "what happened to the connection", null=-1, words=VERDICTS),
-    Field("close_code", Kind.NUMBER, "code of the first Close on the wire", null=-1),
-    Field("close_reason", Kind.TEXT, "reason of the first Close", null=0),
+    Field("close_code", Kind.NUMBER, "code of the connection's first Close on the wire", null=-1),
+    Field("close_reason", Kind.TEXT, "reason of the connection's first Close", null=0),
+    Field("connection_close_code", Kind.NUMBER, "code of the connection's first Close on the wire", null=-1),
+    Field("connection_close_reason", Kind.TEXT, "reason of the connection's first Close", null=0),
     Field("close_by", Kind.WORD, "who sent the first Close", null=-1, words=SENDERS),
     Field("reported_code", Kind.NUMBER, "code that either side's API reports", null=-1,
           parts=("client_reported", "server_reported")),
@@ -84,6 +89,11 @@ JOINED: tuple[Field, ...] = (
 """Derived fields. A declared column of the same name goes before."""
 
 
+OF_FRAMES: tuple[Field, ...] = (
+    Field("close_code", Kind.NUMBER, "status code of this Close, as on the wire; absent: it is no Close", null=-1),
+    Field("close_reason", Kind.TEXT, "reason of this Close", null=0),
+)
+"""What a frame has of its own message, where other tables have it of the connection."""
 OF_ENCRYPTED: tuple[Field, ...] = (
     Field("connection", Kind.CONNECTION, "its stable key, as c24"),
     Field("host", Kind.ADDRESS, "either end's address", null=-1, parts=("client_address", "server_address")),
@@ -98,13 +108,18 @@ ALSO: dict[str, tuple[str, ...]] = {
         "server_reported", "end_by", "idle", "duration", "sentence", "cause", "confidence", "alternatives", "tries",
         "incident",
     ),
+    "frames": ("close_code", "close_reason"),
     "messages": ("round_trip",),
+    "notes": ("by",),
     "encrypted": ("sentence", "alternatives", "tries"),
 }  # fmt: skip
 """Derived fields that a table's records have behind the declared ones."""
 ONLY_FOR: dict[str, tuple[str, ...]] = {
     "payload": ("frames", "messages"),
     "sender": BY_CHANNEL,
+    "by": ("notes",),
+    "connection_close_code": ("frames", "messages"),
+    "connection_close_reason": ("frames", "messages"),
     "sentence": ("connections",),
     "alternatives": ("connections",),
     "tries": ("connections",),
@@ -138,7 +153,8 @@ def fields_of(table: str) -> dict[str, Field]:
         for field in JOINED
         if table in ONLY_FOR.get(field.name, (table,))
     }
-    return joined | declared
+    own = {field.name: field for field in OF_FRAMES} if table == "frames" else {}
+    return joined | own | declared
 
 
 def output_of(table: str) -> list[str]:
@@ -191,14 +207,23 @@ class View:
         """All names."""
         return self._fields
 
+    def _known(self, name: str) -> Field:
+        if name not in self._fields:
+            raise UnknownName.among(self._fields, name, f"{self.name} have no field {name!r}")
+        return self._fields[name]
+
     # -- columns -----------------------------------------------------------------------------------------------------
 
     def column(self, name: str) -> Array:
-        """One value a row: declared, or derived."""
+        """One value a row: declared, or derived.
+
+        Raises: UnknownName where there is no such field.
+        """
         declared = self.table.schema.by_name.get(name)
         if declared is not None and declared.unit != PACKET_ROW:
             return self.table[name]
         if name not in self._cache:
+            self._known(name)
             self._cache[name] = self.table[name] + 1 if declared else self._derived(name)
         return self._cache[name]
 
@@ -231,10 +256,22 @@ class View:
         own = _last_with(shake, connections["handshake"], numbers)
         return np.where(own >= 0, own, of_channel)
 
+    @cached_property
+    def violations(self) -> dict[int, dict[int, int]]:
+        """By row of CONNECTIONS: how many notes of severity should or must are whose, by code of `SENDERS`; -1 for
+        neither side's."""
+        notes = View(self.snapshot, "notes", self.contents)
+        bad = (notes.table["severity"] >= Severity.SHOULD) & (notes.connection_rows >= 0)
+        whose = np.stack([notes.connection_rows[bad], notes.column("by")[bad]])
+        found: dict[int, dict[int, int]] = {}
+        for (row, by), number in zip(*_counted(whose), strict=True):
+            found.setdefault(row, {})[by] = number
+        return found
+
     def _of_connection(self, name: str) -> Array:
         """A column of the connection, its close or its handshake."""
         rows = self.connection_rows
-        source = COLUMN_OF.get(name, name)
+        source = COLUMN_OF.get(name, name).removeprefix("connection_")
         table = next(table for table in ("connections", "closes", "handshakes") if source in SCHEMAS[table].by_name)
         if table == "handshakes":
             rows = np.where(rows < 0, -1, self.snapshot["connections"].take("handshake", rows))
@@ -289,7 +326,7 @@ class View:
     def values(self, name: str, places: npt.NDArray[np.int64]) -> list[Any]:
         """Plain values of a field: words, texts, addresses, ISO 8601 times, octets, None for absent; a tuple where the
         field is either side's."""
-        field = self._fields[name]
+        field = self._known(name)
         if field.parts:
             return list(zip(*(self.values(part, places) for part in field.parts), strict=True))
         if field.kind is Kind.PAYLOAD:
@@ -375,10 +412,35 @@ def _last_with(wanted: Array, keys: Array, values: Array) -> npt.NDArray[np.int6
     return found[wanted]
 
 
+def _counted(pairs: Array) -> tuple[list[list[int]], list[int]]:
+    """The distinct columns of two rows, and how often each is there."""
+    distinct, numbers = np.unique(pairs, axis=1, return_counts=True)
+    return distinct.T.tolist(), numbers.tolist()
+
+
 def _sender(view: View) -> Array:
     channel = view.table["channel"]
     client = np.append(view.snapshot["channels"]["client"], np.uint8(0))[channel]
     return np.where(channel < 0, np.int8(-1), np.not_equal(view.table["direction"], client).astype(np.int8))
+
+
+def _by(view: View) -> Array:
+    """Who did what a note tells, or left it undone."""
+    sender, code = view.column("sender"), view.table["code"]
+    neither = (sender < 0) | np.isin(code, sorted(OF_NEITHER))
+    return np.where(neither, np.int8(-1), sender ^ np.isin(code, sorted(OF_PEER)))
+
+
+def _of_close(name: str) -> Callable[[View], Array]:
+    """A column of the Close that a frame is; of frames alone, messages have their own."""
+
+    def column(view: View) -> Array:
+        messages = view.snapshot["messages"]
+        closes = messages["opcode"] == CLOSE
+        own = _last_with(view.rows, messages["last_frame"][closes], messages.rows()[closes])
+        return messages.take(name, own) if view.name == "frames" else view._of_connection(name)
+
+    return column
 
 
 def _packet(view: View) -> Array:
@@ -468,6 +530,7 @@ DERIVED: dict[str, Callable[[View], Array]] = {
     "client": lambda view: _end(view, "client"), "server": lambda view: _end(view, "server"),
     "client_port": lambda view: _end(view, "client_port"), "server_port": lambda view: _end(view, "server_port"),
     "idle": _idle, "duration": _duration, "length": _length, "round_trip": _round_trip, "time": _time,
+    "by": _by, "close_code": _of_close("close_code"), "close_reason": _of_close("close_reason"),
 }  # fmt: skip
 """How derived columns are computed; other joined names are columns of the connection's own tables."""
 TOLD: dict[str, Callable[[View, npt.NDArray[np.int64]], list[str]]] = {

@@ -44,6 +44,7 @@ class Note(IntEnum):
     TCP_URGENT = 17
     TCP_DATA_WITH_SYN = 18
     TCP_STRAY = 19
+    TCP_NOT_COMPARED = 20
     IP_OVERLAP = 25
     # HTTP
     HTTP_MALFORMED = 30
@@ -134,6 +135,9 @@ MEANINGS: dict[Note, Meaning] = {
     Note.TCP_OVERLAP_DIFFERS: Meaning(
         _S, _TCP, "RFC 9293 §3.4", "two packets carry other octets for the same place: corrupted, or injected"
     ),
+    Note.TCP_NOT_COMPARED: Meaning(
+        _O, _TCP, "RFC 9293 §3.4", "further copies of octets were not compared with the first: a limit"
+    ),
     Note.TCP_CHECKSUM_WRONG: Meaning(_M, _TCP, "RFC 9293 §3.1", "the TCP checksum is wrong"),
     Note.IP_CHECKSUM_WRONG: Meaning(_M, _TCP, "RFC 791 §3.1", "the checksum of the IPv4 header is wrong"),
     Note.TCP_RESET_OUT_OF_WINDOW: Meaning(
@@ -207,6 +211,12 @@ MEANINGS: dict[Note, Meaning] = {
 
 OF_PEER = frozenset((Note.HTTP_UNANSWERED, Note.CLOSE_NOT_ANSWERED, Note.PING_NOT_ANSWERED))
 """Codes that point at what one side sent and tell what the other side did not do about it."""
+OF_NEITHER = frozenset(
+    (Note.TCP_GAP, Note.TCP_LATE, Note.TCP_OVERLAP_DIFFERS, Note.TCP_CHECKSUM_WRONG, Note.IP_CHECKSUM_WRONG,
+     Note.TCP_RESET_OUT_OF_WINDOW, Note.TCP_STRAY, Note.HTTP_LIMIT, Note.TUNNEL_LIMIT, Note.FRAMING_LOST,
+     Note.FRAMING_FOUND, Note.INFLATE_LIMIT, Note.CONTEXT_LOST)
+)  # fmt: skip
+"""Codes that blame no side: what the path, an injector, the capture or a limit did to octets of one."""
 
 
 def code_name(note: Note) -> str:

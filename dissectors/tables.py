@@ -66,7 +66,14 @@ class Schema:
         object.__setattr__(self, "by_name", {column.name: column for column in self.columns})
 
     def __getitem__(self, name: str) -> Column:
-        return self.by_name[name]
+        column = self.by_name.get(name)
+        if column is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name.lower(), self.by_name, 1, 0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"columns: {', '.join(self.by_name)}"
+            raise KeyError(f"{self.name} have no column {name!r}; {hint}")
+        return column
 
     def empty(self) -> dict[str, Array]:
         """Columns of no rows."""
@@ -188,6 +195,9 @@ class Table:
 
     def __getitem__(self, name: str) -> Array:
         return self.column(name)
+
+    def __repr__(self) -> str:
+        return f"<Table {self.schema.name}: {self.count} rows, {len(self.schema.columns)} columns>"
 
     def rows(self) -> npt.NDArray[np.int64]:
         """The numbers of all kept rows, ascending; `column(c)[i]` belongs to `rows()[i]`."""

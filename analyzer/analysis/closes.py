@@ -94,7 +94,8 @@ def tcp_ends(tables: Mapping[str, Table], stream: Array, client: Array) -> dict[
 
 def _lost(framing: Framing, number: Array) -> Array:
     """Sessions of which a direction lost its framing: a Close may have been missed."""
-    mode = framing.directions.whole["mode"]
+    state = framing.directions.whole
+    mode = np.where(state["opaque"] > 0, state["mode"], 0)  # of a direction that said nothing, nothing is lost
     first = _at(mode, number, np.zeros_like(number), 0) == 2
     second = _at(mode, number, np.ones_like(number), 0) == 2
     lost: Array = np.logical_or(first, second)

@@ -1,6 +1,8 @@
 """CONNECTIONS and CLOSES: everything that is known of a WebSocket session so far, on whole columns.
 
-A row for every handshake, in their order: opened, refused, unanswered, or switched to another protocol.
+A row for every handshake, in their order: opened, refused, unanswered, or switched to another protocol; then one for
+every session whose handshake is not in the capture. For these HANDSHAKES are given rows here that say nothing, which
+nobody else sees; and a request whose response was not captured counts as accepted where frames followed.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
     """CONNECTIONS, CLOSES and INCIDENTS, as they stand. `number_of`: the framing's number of the WebSocket session
     on a TCP connection, -1 for none. `starts`: virtual offsets at which files begin."""
     made = {name: Table(tables[name].schema) for name in ("connections", "closes", "encrypted", "incidents")}
-    if len(tables["handshakes"]):
+    if len(tables["handshakes"]) or framing.channels:
         _sessions(made, tables, framing, assembly, number_of, strings, starts)
     if encrypted.hellos:
         columns, found = encrypted_columns(tables, encrypted, assembly, len(made["incidents"]))
@@ -51,7 +53,9 @@ def conclude(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
 def _sessions(made: Mapping[str, Table], tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
               number_of: npt.NDArray[np.int64], strings: Strings, starts: Sequence[int]) -> None:  # fmt: skip
     """The rows of WebSocket sessions."""
-    shakes = tables["handshakes"]
+    seen = len(tables["handshakes"])
+    shakes = _with_unseen(tables, framing)
+    tables = {**tables, "handshakes": shakes}
     channel = shakes["channel"]
     stream = tables["channels"]["stream"][channel]
     client = shakes["direction"].astype(np.int64)
@@ -61,15 +65,56 @@ def _sessions(made: Mapping[str, Table], tables: Mapping[str, Table], framing: F
     connections = _columns(tables, framing, assembly, channel, stream, client, number, closes)
     connections |= twin_columns(tables, assembly, connections, starts)
     facts = websocket_facts(tables, framing, strings, connections, closes, number)
-    made["incidents"].append(_causes(facts, connections, closes))
+    heard = np.asarray(assembly.segments.column("settled"))
+    both = (heard[2 * stream] > 0) & (heard[2 * stream + 1] > 0)
+    if not both.all():
+        _one_sided(connections, closes, heard[2 * stream + client] == 0, heard[2 * stream + 1 - client] == 0)
+    made["incidents"].append(_causes(facts, connections, closes, both))
+    connections["handshake"] = np.where(connections["handshake"] < seen, connections["handshake"], -1)
     made["connections"].append(connections)
     made["closes"].append({name: closes[name] for name in made["closes"].schema.by_name})
 
 
-def _causes(facts: Facts, connections: Mapping[str, Array], closes: dict[str, Array]) -> dict[str, Array]:
-    """Fill the columns of CLOSES about causes; returns INCIDENTS. Where octets are missing, or the capture ended before
-    the connection did, none is claimed."""
-    whole = (connections["client_unseen"] == 0) & (connections["server_unseen"] == 0)
+def _one_sided(connections: dict[str, Array], closes: dict[str, Array], no_client: Array, no_server: Array) -> None:
+    """Nothing is said of what a side did, or did not do, of which no packet was captured."""
+    for name, peer, absent in (("client", "server", no_client), ("server", "client", no_server)):
+        closes[f"{name}_idle"] = np.where(absent, -1, closes[f"{name}_idle"])
+        closes[f"{peer}_reported"] = np.where(absent, -1, closes[f"{peer}_reported"])
+        connections[f"{peer}_unanswered"] = np.where(absent, 0, connections[f"{peer}_unanswered"])
+
+
+def _with_unseen(tables: Mapping[str, Table], framing: Framing) -> Table:
+    """HANDSHAKES, with an accepted one for every session."""
+    shakes, channels = tables["handshakes"], tables["channels"]
+    opened = shakes["channel"][shakes["result"] == ACCEPTED]
+    unseen = np.setdiff1d(np.array(framing.channels, np.int64), opened)
+    if not len(unseen):
+        return shakes
+    result, last_time = shakes["result"].copy(), shakes["last_time"].copy()
+    last = np.full(len(channels), -1, np.int64)
+    last[shakes["channel"]] = np.arange(len(shakes))  # the last assignment wins
+    half = last[unseen]
+    half = half[half >= 0]
+    result[half], last_time[half] = ACCEPTED, NO_TIME
+    none = unseen[last[unseen] < 0]
+    known = {"result": result, "last_time": last_time}
+    empty = {"channel": none, "direction": channels["client"][none], "result": ACCEPTED}
+    whole = Table(shakes.schema)
+    whole.append({
+        column.name: np.concatenate([
+            known.get(column.name, shakes[column.name]),
+            np.broadcast_to(np.asarray(empty.get(column.name, column.null or 0), column.dtype), len(none)),
+        ])
+        for column in shakes.schema.columns
+    })  # fmt: skip
+    return whole
+
+
+def _causes(facts: Facts, connections: Mapping[str, Array], closes: dict[str, Array],
+            both: Array) -> dict[str, Array]:  # fmt: skip
+    """Fill the columns of CLOSES about causes; returns INCIDENTS. Where octets are missing, not `both` sides were
+    captured, or the capture ended before the connection did, none is claimed."""
+    whole = both & (connections["client_unseen"] == 0) & (connections["server_unseen"] == 0)
     eligible = whole & ~np.isin(closes["verdict"], (OPEN, NO_RESPONSE, OTHER_PROTOCOL, LOST))
     found = incidents(
         connections["server_address"], connections["server_port"], facts, connections["opened"],

@@ -208,6 +208,9 @@ class Contents:
         payload = Payload(b"", False, "")
         for index in range(at, target + 1):
             earlier = self.snapshot["messages"].row(int(mine[index]))
+            if earlier["inflate"] == CONTEXT_LOST:
+                inflater, lost = Inflater(), ""  # as the analysis did, where one that inflates follows
+                continue
             if lost:
                 payload = Payload(b"", False, "an earlier part of the compression context is missing")
                 break

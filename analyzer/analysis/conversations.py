@@ -11,6 +11,11 @@ A client may send frames before it has seen the 101 (RFC 6455 §4.1 forbids it, 
 delivered before anybody could know what they are; they are handed to the frame walk as if the packet that completed
 the 101 had delivered them.
 
+A connection whose first packet is no SYN, or whose first octets were lost, and which begins with octets of no protocol
+that is known, may be WebSocket already under way: `Middle` judges it by evidence. Where a request to upgrade was
+captured but not its response, it does too; a 101 without its request is believed as it stands, once its client says
+something that is no request. What was agreed is then not known, and each direction's first frame is searched for.
+
 A connection may begin more than once: behind a PROXY header, and behind each CONNECT that succeeded. Then `Talk.starts`
 moves on, its first octets are judged anew, and what follows CONNECT is another channel. Offsets stay those of the TCP
 connection, so that nothing else need know.
@@ -28,12 +33,14 @@ import numpy as np
 from analyzer.analysis.encrypted import Encrypted
 from analyzer.analysis.exchanges import Place, exchange_row, handshake_row
 from analyzer.analysis.frames import Framing
+from analyzer.analysis.middle import ASKED, RSV1, Middle, Piece
 from analyzer.analysis.observations import LAST, Observations
 from analyzer.analysis.openings import Agreed, Batch, Order, Rows, by_direction, gather
 from analyzer.analysis.sniffing import protocol_of
 from analyzer.capture.records import Source
 from analyzer.limits import Limits
 from analyzer.schemas import (
+    BY_MASK,
     BY_REQUEST,
     BY_RESPONSE,
     CHANNELS,
@@ -47,7 +54,8 @@ from analyzer.schemas import (
 )
 from analyzer.streams.assembly import Delivered
 from dissectors.columns import wider
-from dissectors.http.dialogue import Dialogue, Exchange, Upgrade
+from dissectors.http.dialogue import HELD, Dialogue, Exchange, Upgrade
+from dissectors.http.head import FieldLines
 from dissectors.http.openings import Openings
 from dissectors.http.sniff import Claim, sniff
 from dissectors.http.upgrade import Handshake
@@ -63,20 +71,6 @@ TLS_RECORDS = (b"\x16\x03", b"\x17\x03")
 """First octets of TLS: records of handshake, or of data where the capture began later (RFC 8446 §5.1)."""
 TLS_OR_PROXY = (b"\x16", b"\x17", b"P", b"\r")
 """First octets that begin TLS, or a PROXY header of either version: whoever begins so is asked further."""
-
-
-class Piece(NamedTuple):
-    """A delivered span, as one value."""
-
-    slot: int
-    kind: int
-    offset: int
-    length: int
-    packet: int
-    at: int
-    time: int
-    mark: int
-    release: int
 
 
 @dataclass(slots=True)
@@ -104,6 +98,8 @@ class Talk:
     """The direction that must be heard first: the client's, where a response was captured before its PROXY header."""
     since: int = 0
     """Pieces of `seen` that came before its first octets could be judged."""
+    middle: Middle | None = None
+    """Judges it where its handshake is not in the capture, or not all of it."""
 
 
 class Upgraded(NamedTuple):
@@ -122,10 +118,21 @@ class _Left(NamedTuple):
     stream: int
     channel: int
     client: int
-    upgrade: Upgrade
-    shake: Handshake
+    starts: tuple[int, int]
+    deflate: int
+    takeover: tuple[int, int]
+    """Of client and server."""
+    defined: int
+    unseen: tuple[int, int]
+    """1 for directions whose first frame's place is not known."""
     release: int
     early: tuple[Piece, ...]
+
+
+TRIED = 2
+"""The takeover of a sender of which it is not known, as in `message_walk`."""
+UNKNOWN_DEFLATE = 1, (TRIED, TRIED), RSV1
+"""What was agreed where nobody saw it."""
 
 
 class Conversations:
@@ -145,7 +152,8 @@ class Conversations:
         self.protocols: Counter[str] = Counter()
         self.encrypted = Encrypted(strings, source)
         self.talks: dict[int, Talk] = {}
-        self._openings = Openings()
+        self._lines = FieldLines()
+        self._openings = Openings(self._lines)
         self._channels = Gathered(tables[CHANNELS.name], strings)
         self._exchanges = Gathered(tables[EXCHANGES.name], strings)
         self._handshakes = Gathered(tables[HANDSHAKES.name], strings)
@@ -208,11 +216,16 @@ class Conversations:
         self._settle()
         return self._open(spans, batch)
 
-    def finish(self, mark: int) -> None:
-        """The capture ended."""
+    def finish(self, mark: int) -> list[Upgraded]:
+        """The capture ended; returns the connections that turn out to be WebSocket now that nothing follows."""
         self._now = LAST
+        self._first_mark, self._spans = mark + 1, None
         for stream in sorted(self.talks):
             talk = self.talks[stream]
+            if talk.dialogue is not None and talk.middle is None:
+                self._suspect(talk, talk.dialogue, None, True)
+            if stream in self._left or (talk.middle is not None and self._judge(talk, talk.middle.finish())):
+                continue
             if talk.dialogue is None:
                 self._tell_fault(talk)
                 self.protocols["nothing" if not any(talk.head) else "other"] += 1
@@ -221,8 +234,11 @@ class Conversations:
             talk.dialogue.finish(talk.last)
             self._collect(talk, talk.dialogue)
         self.talks.clear()
+        self._settle()
+        upgraded = self._open(None, None)
         for gathered in (self._channels, self._exchanges, self._handshakes):
             gathered.append()
+        return upgraded
 
     def _octets(self, piece: Piece, start: int, octets: memoryview, position: int) -> bytes:
         """The octets of a piece from stream offset `start` on."""
@@ -232,7 +248,10 @@ class Conversations:
         return self.source.read(piece.at + skip, piece.length - skip)
 
     def _take(self, talk: Talk, piece: Piece, octets: memoryview, position: int) -> None:
-        if talk.dialogue is None:
+        if talk.middle is not None:
+            talk.seen.append(piece)
+            self._judge(talk, talk.middle.take(piece))
+        elif talk.dialogue is None:
             self._decide(talk, piece, octets, position)
         else:
             self._feed(talk, talk.dialogue, piece, octets, position)
@@ -276,7 +295,7 @@ class Conversations:
             client = side if claim is Claim.REQUEST else 1 - side
             known_by = BY_REQUEST if claim is Claim.REQUEST else BY_RESPONSE
             talk.channel = self._channels.add(self._at, channel_row(talk, client, known_by))
-            talk.dialogue = Dialogue(client, (talk.starts[0], talk.starts[1]))
+            talk.dialogue = Dialogue(client, (talk.starts[0], talk.starts[1]), self._lines)
             self._tell_fault(talk)
             self._again(talk, piece, octets, position)
             return
@@ -290,10 +309,82 @@ class Conversations:
             self._tell_fault(talk)
             self._leave(talk, ENCRYPTED)
             return
-        middle = self.tables["streams"].row(talk.stream)["opening"] == MIDDLE
-        self.protocols[protocol_of(talk.head[side], middle and not talk.targets)] += 1
+        unseen = piece.kind == GAP or self.tables["streams"].row(talk.stream)["opening"] == MIDDLE
+        middle = unseen and not talk.targets
+        protocol = protocol_of(talk.head[side], middle)
+        if middle and not talk.passed and protocol in ("other", "websocket-middle"):
+            self._watch(talk, Middle(self.source, self.limits.early_spans))
+            return
+        self.protocols[protocol] += 1
         self._tell_fault(talk)
         self._leave(talk, OPAQUE)
+
+    # -- handshakes that are not there, or not all of them -----------------------------------------------------------
+
+    def _watch(self, talk: Talk, middle: Middle) -> None:
+        """From now on evidence decides, beginning with the pieces that were kept."""
+        talk.middle = middle
+        self._moved[2 * talk.stream] = self._moved[2 * talk.stream + 1] = 0
+        for piece in list(talk.seen):
+            if self._judge(talk, middle.take(piece)) or talk.stream in self._left:
+                return
+
+    def _judge(self, talk: Talk, found: bool) -> bool:
+        """Act on what the evidence says so far; returns whether it is WebSocket."""
+        middle = talk.middle
+        assert middle is not None
+        if found and talk.dialogue is not None:
+            self._assume(talk, talk.dialogue)
+        elif found:
+            client = middle.known()
+            self.protocols["websocket"] += 1
+            talk.channel = self._channels.add(self._at, channel_row(talk, client, BY_MASK))
+            self._begin(talk, client, (0, 0), UNKNOWN_DEFLATE, (1, 1), self._now)
+        elif middle.over and talk.dialogue is not None:
+            talk.middle = None
+            talk.dialogue.finish(talk.last)
+            self._collect(talk, talk.dialogue)
+        elif middle.over:
+            self.protocols[protocol_of(max(talk.head, key=len), True)] += 1
+            self._leave(talk, OPAQUE)
+        return found
+
+    def _suspect(self, talk: Talk, dialogue: Dialogue, piece: Piece | None, over: bool = False) -> None:
+        """Half of a handshake may stand alone: a 101 is believed, behind a request evidence decides. `piece` is one
+        that is not kept yet; `over` says that nothing follows."""
+        answered = dialogue.lone_answer()
+        starts = None if answered else dialogue.lone_offer()
+        if not answered and starts is None:
+            return
+        if piece is not None:
+            talk.seen.append(piece)
+        if starts is None:
+            self._assume(talk, dialogue)
+            return
+        self._watch(talk, Middle(self.source, self.limits.early_spans, starts, dialogue.client, ASKED))
+        if over and talk.middle is not None and talk.stream not in self._left:
+            self._judge(talk, talk.middle.finish())
+
+    def _assume(self, talk: Talk, dialogue: Dialogue) -> None:
+        """A half of a handshake is taken for a whole one."""
+        talk.middle = None
+        dialogue.assume(talk.last)
+        self._collect(talk, dialogue)
+
+    def _begin(self, talk: Talk, client: int, starts: tuple[int, int], deflate: tuple[int, tuple[int, int], int],
+               unseen: tuple[int, int], release: int) -> None:  # fmt: skip
+        """A connection belongs to the frame walk from now on. `deflate`: agreed, takeovers, defined reserved bits."""
+        early = tuple(
+            piece
+            for piece in talk.seen
+            if piece.mark < self._first_mark and piece.offset + piece.length > starts[piece.slot & 1]
+        )
+        agreed, takeover, defined = deflate
+        self._upgrades.append(
+            _Left(self._at, talk.stream, talk.channel, client, starts, agreed, takeover, defined, unseen, release,
+                  early)
+        )  # fmt: skip
+        self._leave(talk, WEBSOCKET)
 
     def _prefixed(self, talk: Talk, side: int, piece: Piece, claim: Claim) -> Claim:
         """What a direction is that may begin with a PROXY header, or with TLS of which one octet is there."""
@@ -349,11 +440,19 @@ class Conversations:
     def _feed(self, talk: Talk, dialogue: Dialogue, piece: Piece, octets: memoryview, position: int) -> None:
         side = piece.slot & 1
         start = dialogue.wanted[side]
+        if piece.kind >= END:
+            self._suspect(talk, dialogue, piece)
+            if talk.dialogue is not dialogue or talk.middle is not None or talk.stream in self._left:
+                return
         if piece.kind == DATA:
             if piece.offset + piece.length < start:
                 return
             start = max(start, piece.offset)
             fed = self._octets(piece, start, octets, position)
+            if side == dialogue.client and dialogue.unasked and sniff(fed) is Claim.NO:
+                self._suspect(talk, dialogue, piece)
+                if talk.stream in self._left:
+                    return
             if side == dialogue.client and not talk.head[side] and fed.startswith(TLS_OR_PROXY) and talk.waits < 0:
                 self._restart(talk, piece, octets, position)
                 return
@@ -361,14 +460,19 @@ class Conversations:
             if len(talk.seen) < self.limits.early_spans:
                 # beyond the limit the frame walk finds offsets left out, and says that framing is lost
                 talk.seen.append(piece)
+            if dialogue.backlog > HELD // 2 or (dialogue.backlog and len(talk.seen) >= self.limits.undecided_spans):
+                self._suspect(talk, dialogue, None)  # no client sends so much unanswered: the answer is not captured
         elif piece.kind == GAP:
             dialogue.gap(side, piece.offset, piece.length, piece.mark)
             if len(talk.seen) < self.limits.early_spans:
                 talk.seen.append(piece)
+            self._suspect(talk, dialogue, None)
         else:
             dialogue.close(side, piece.offset, piece.mark)
             if piece.kind == RESET:
                 dialogue.close(1 - side, dialogue.wanted[1 - side], piece.mark)
+        if talk.middle is not None or talk.stream in self._left:
+            return
         if dialogue.exchanges or dialogue.notes or dialogue.upgrade is not None:
             self._collect(talk, dialogue)
         if talk.dialogue is None:
@@ -411,20 +515,16 @@ class Conversations:
             return
         shake = upgrade.handshake
         self.protocols["http"] += 1
-        if shake is None or shake.result != ACCEPTED or talk.dialogue is None:
+        if shake is None or (shake.result != ACCEPTED and not upgrade.assumed) or talk.dialogue is None:
             self._leave(talk, OPAQUE)
             return
-        early = tuple(
-            piece
-            for piece in talk.seen
-            if piece.mark < self._first_mark and piece.offset + piece.length > upgrade.starts[piece.slot & 1]
-        )
-        release = -1
-        if self._spans is not None and upgrade.mark >= self._first_mark:
+        client, deflate, unseen, release = talk.dialogue.client, _deflate_of(shake), (0, 0), -1
+        if upgrade.assumed:
+            unsure = client if shake.result == ACCEPTED else 1 - client
+            unseen, release = (1 - unsure, unsure), self._now
+        elif self._spans is not None and upgrade.mark >= self._first_mark:
             release = int(self._spans.release[upgrade.mark - self._first_mark])
-        client = talk.dialogue.client
-        self._upgrades.append(_Left(self._at, talk.stream, talk.channel, client, upgrade, shake, release, early))
-        self._leave(talk, WEBSOCKET)
+        self._begin(talk, client, upgrade.starts, deflate, unseen, release)
 
     def _enter(self, talk: Talk, upgrade: Upgrade, target: str) -> None:
         """A CONNECT succeeded: what follows begins anew, in a channel of its own (RFC 9110 §9.3.6)."""
@@ -442,12 +542,12 @@ class Conversations:
         talk.dialogue, talk.head, talk.fault, talk.since, talk.waits = None, [b"", b""], None, 0, -1
         talk.seen = [piece for piece in talk.seen if piece.offset + piece.length > talk.starts[piece.slot & 1]]
 
-    def _open(self, spans: Delivered, batch: Batch | None) -> list[Upgraded]:
+    def _open(self, spans: Delivered | None, batch: Batch | None) -> list[Upgraded]:
         """Append the rows of the chunk, and hand the connections that left HTTP for WebSocket to the frame walk."""
         left, self._upgrades = self._upgrades, []
         agreed = _agreed(left)
         streams = np.array([upgrade.stream for upgrade in left], np.int64)
-        if batch is None:
+        if batch is None or spans is None:
             for gathered in (self._channels, self._exchanges, self._handshakes):
                 gathered.append()
         else:
@@ -550,18 +650,24 @@ class Gathered:
         return stands + first
 
 
+def _deflate_of(shake: Handshake) -> tuple[int, tuple[int, int], int]:
+    """Whether deflate was agreed, the takeovers, and the reserved bits that are defined; of a request without its
+    response, what it offers is tried."""
+    if shake.result == ACCEPTED:
+        deflate = shake.deflate
+        return int(deflate.agreed), (int(deflate.client_takeover), int(deflate.server_takeover)), shake.defined
+    return UNKNOWN_DEFLATE if "permessage-deflate" in shake.extensions_offered else (0, (0, 0), 0)
+
+
 def _agreed(left: Sequence[_Left]) -> Agreed:
     """How the frames of these are to be read."""
-    client = np.array([upgrade.client for upgrade in left], np.int64)
-    deflates = [upgrade.shake.deflate for upgrade in left]
-    takeover = by_direction(
-        client,
-        np.array([deflate.client_takeover for deflate in deflates], np.int64),
-        np.array([deflate.server_takeover for deflate in deflates], np.int64),
+    client, deflate, defined, channel = (
+        np.array([getattr(upgrade, name) for upgrade in left], np.int64)
+        for name in ("client", "deflate", "defined", "channel")
     )
-    return Agreed(
-        np.array([upgrade.channel for upgrade in left], np.int64), client,
-        np.array([upgrade.upgrade.starts for upgrade in left], np.int64).reshape(-1, 2),
-        np.array([deflate.agreed for deflate in deflates], np.int64), takeover,
-        np.array([upgrade.shake.defined for upgrade in left], np.int64),
-    )  # fmt: skip
+    takeover, starts, unseen = (
+        np.array([getattr(upgrade, name) for upgrade in left], np.int64).reshape(-1, 2)
+        for name in ("takeover", "starts", "unseen")
+    )
+    takeover = by_direction(client, takeover[:, 0], takeover[:, 1])
+    return Agreed(channel, client, starts, deflate, takeover, defined, unseen)

@@ -23,6 +23,11 @@ from dissectors.websocket.message_walk import resume as resume_messages
 from dissectors.websocket.message_walk import walk as walk_messages
 from dissectors.websocket.scanner import frame_columns
 
+LOST, LOOK = 2, 512
+"""As in `frame_walk`, whose own are not to be seen from Python where it is compiled."""
+HOLES = 3
+"""What `message_walk.resume` says of a direction: neither a continuation nor a Pong of the other side is judged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -54,6 +59,8 @@ class Framing:
         self.recovery = Recovery(self.directions, source, limits.look_ahead)
         self.folds = Folds(strings, limits.inflated)
         self.channels: list[int] = []
+        self.found: dict[int, int] = {}
+        """By slot: the packet with which frames went on last, behind octets that could not be read."""
         self._frame_rows = FrameRows()
         self._events = Events()
         self._message_rows = MessageRows()
@@ -70,7 +77,18 @@ class Framing:
         self.directions.extend(agreed.starts.ravel(), of_client, deflate, defined)
         self.folds.reserve(2 * len(self.channels))
         self.folds.begin(slot, deflate, agreed.takeover.ravel())
+        if agreed.unseen.any():
+            self._search(slot + np.flatnonzero(agreed.unseen.ravel()))
         return number
+
+    def _search(self, slots: npt.NDArray[np.int64]) -> None:
+        """In these directions it is not known where a frame begins, and messages may have crossed before."""
+        state = self.directions.whole
+        state["mode"][slots] = LOST
+        state["lost_from"][slots] = state["at"][slots]
+        state["ripe"][slots] = state["at"][slots] + LOOK
+        self.folds.whole["holes"][slots] = HOLES
+        self.folds.whole["lost"][slots] = 1
 
     def feed(self, runs: Sequence[Run]) -> None:
         """Walk spans, in the order of delivery."""
@@ -106,7 +124,8 @@ class Framing:
             if self._parked.count:
                 ripe = self.recovery.park(self._parked)
                 self._parked.clear()
-                self._look(ripe, int(run.release[at - 1]), rest)
+                if ripe >= 0:
+                    self._look(ripe, self._note_rows.now, rest)
 
     def _look(self, slot: int, release: int, rest: list[tuple[Run, int]]) -> None:
         """Look for frames in what is parked of a direction; where they go on, there is more to walk."""
@@ -114,6 +133,7 @@ class Framing:
         if found is None:
             return
         self._note_rows.now = release
+        self.found[slot] = found.packet
         resume_messages(self.folds, self._message_rows, self._note_rows, slot, found.packet, found.time)
         resume(self.directions, self._note_rows, slot, found.at, found.reach, found.bits, found.packet, found.time)
         rest.append((Run(**found.run), 0))
@@ -157,6 +177,10 @@ class Framing:
                 cell("time"), cell("release"),
             )  # fmt: skip
             notes.clear()
+
+    def hidden(self, slot: int, packet: int) -> bool:
+        """Whether what a direction sent after a packet is not known in full: its framing was lost then, or is."""
+        return bool(self.directions.whole["mode"][slot] == LOST) or packet <= self.found.get(slot, -1)
 
     def unfinished_frames(self) -> list[dict[str, int]]:
         """Frames that were begun and not completed, with the octets seen: for the open view at the end."""

@@ -42,9 +42,13 @@ def leg_phrase(snapshot: Snapshot, row: int) -> str:
     legs = legs_of(snapshot, row)
     if len(legs) == 1:
         return ""
-    place = legs.index(row)
+    place, last = legs.index(row), len(legs) - 1
     others = [f"c{int(snapshot['connections']['key'][leg])}" for leg in legs if leg != row]
-    return f"leg {place + 1} of {len(legs)} through a proxy, the other{'s' * (len(others) > 1)}: {', '.join(others)}"
+    proxies = "a proxy" if last == 1 else f"{last} proxies"
+    here = "both ends here" if 0 < place < last else f"{'one is ' * (last > 1)}the {SIDES[place == 0]} here"
+    return (
+        f"leg {place + 1} of {len(legs)} through {proxies} ({here}); other leg{'s' * (last > 1)}: {', '.join(others)}"
+    )
 
 
 def view_phrase(snapshot: Snapshot, row: int) -> str:
@@ -72,7 +76,7 @@ def tell_legs(snapshot: Snapshot, row: int, contents: Contents) -> list[str]:
     for front, back in pairwise(legs):
         records = [snapshot["connections"].row(leg) for leg in (front, back)]
         names = [f"c{record['key']}" for record in records]
-        told.append(f"client's side {names[0]}, server's side {names[1]}")
+        told.append(f"client's side {names[0]}, server's side {names[1]}:")
         told += _ends(snapshot, front, back)
         told += _delay(snapshot, records)
         told += _heads(snapshot, records, contents)
@@ -126,7 +130,7 @@ def _ends(snapshot: Snapshot, front: int, back: int) -> list[str]:
 def _delay(snapshot: Snapshot, records: list[dict[str, int]]) -> list[str]:
     """How much time the proxy added: to the handshake, and to messages each way (the median)."""
     told = []
-    shakes = [snapshot["handshakes"].row(record["handshake"]) for record in records]
+    shakes = [snapshot.handshake(record) for record in records]
     took = [shake["last_time"] - shake["first_time"] for shake in shakes if shake["status"]]
     if len(took) == 2 and NO_TIME not in (shakes[0]["first_time"], shakes[1]["first_time"]):
         told.append(f"the proxy added {duration(max(took[0] - took[1], 0))} to the handshake of {duration(took[1])}")

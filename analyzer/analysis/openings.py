@@ -38,6 +38,8 @@ class Agreed(NamedTuple):
     deflate: Array
     takeover: Array
     defined: Array
+    unseen: Array
+    """1 where its first frame's place is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Batch:
         )
         return Agreed(
             channel, self.client, by_direction(self.client, client_start, server_start), deflate,
-            by_direction(self.client, client_takeover, server_takeover), defined,
+            by_direction(self.client, client_takeover, server_takeover), defined, np.zeros((len(channel), 2), np.int64),
         )  # fmt: skip
 
 

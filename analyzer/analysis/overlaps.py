@@ -85,8 +85,18 @@ class Copies:
             low, high = np.searchsorted(slot[data], [of, of + 1])
             picked = rows[start : start + min(count, self.limits.overlaps)]
             self._slot(of, picked.tolist(), data[low:high], notes)
+            if len(picked) < count:
+                self._not_compared(of, rows[start + len(picked) : start + count], notes)
         # of several corrections of one octet the walk takes the one named last
         self.corrections.sort(key=lambda found: found.packet, reverse=self.limits.overlap == "first")
+
+    def _not_compared(self, slot: int, rows: Array, notes: Observations) -> None:
+        """Say once that copies beyond the limit were left alone, at the first of them."""
+        length = int(self.spans["length"][rows].sum())
+        first = int(rows[0])
+        packet = int(self.spans["packet"][first])
+        notes.one(Note.TCP_NOT_COMPARED, int(self.channel_of[slot >> 1]), slot & 1, int(self.spans["offset"][first]),
+                  length, packet, int(self.packets.row(packet)["time"]), f"copies: {len(rows)}")  # fmt: skip
 
     def _slot(self, slot: int, rows: list[int], data: Array, notes: Observations) -> None:
         spans = self.spans

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
 
 import numpy as np
 
 from analyzer.analysis.connections import conclude
-from analyzer.analysis.conversations import ENCRYPTED, OPAQUE, Conversations, Piece, Upgraded
+from analyzer.analysis.conversations import ENCRYPTED, HTTP, OPAQUE, Conversations, Upgraded
 from analyzer.analysis.datagrams import note_overlaps
 from analyzer.analysis.frames import Framing, Run
+from analyzer.analysis.middle import Piece
 from analyzer.analysis.observations import LAST, Observations
 from analyzer.analysis.overlaps import Copies, Correction, Sample
 from analyzer.analysis.remains import append_remains
@@ -33,7 +35,8 @@ from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
 
 UNSEALED = 2
-"""Blocks at the end of a table that still keep the rows of traffic of no interest: what a stream is shows soon."""
+"""Blocks at the end of a table that still keep the rows of traffic of no interest: what a stream is shows soon. Where
+it did not, a block is looked at again each time its age has doubled."""
 
 
 def analyze(source: Source, *, limits: Limits | None = None,
@@ -81,6 +84,9 @@ class Analysis:
         self.last_time = NO_TIME
         self.let_go = 0
         self._sealed = {"packets": 0, "spans": 0}
+        self._undecided: dict[str, list[tuple[int, int]]] = {"packets": [], "spans": []}
+        """Heaps of sealed blocks with rows of streams that may turn out to be of no interest: when to look again, as a
+        number of blocks, and which."""
 
     def feed(self, records: Records) -> None:
         """Take a chunk in."""
@@ -95,7 +101,8 @@ class Analysis:
         """The capture ended."""
         spans = self.assembly.finish()
         self.dissect(spans, memoryview(b""))
-        self.conversations.finish(len(self.tables["spans"]) - 1)
+        if upgraded := self.conversations.finish(len(self.tables["spans"]) - 1):
+            self.framing.feed(self._runs(spans, memoryview(b""), np.empty(0, np.int64), upgraded))
         self.framing.finish(LAST)
         self._seal(0)
         append_remains(self.tables, self.framing, self.assembly, self.conversations.number, self.notes)
@@ -166,10 +173,11 @@ class Analysis:
 
     def dissect(self, spans: Delivered, octets: memoryview) -> None:
         """Take delivered spans in, whose octets stand in `octets` at their position."""
-        if not len(spans):
-            return
         conversations = self.conversations
         streams = len(self.tables["streams"])
+        conversations.reserve(streams)  # also of SYNs alone, which deliver nothing
+        if not len(spans):
+            return
         upgraded = conversations.feed(spans, octets, streams)
         if conversations.encrypted.hellos:
             tls = conversations.phase[spans.slot >> 1] == ENCRYPTED
@@ -216,19 +224,30 @@ class Analysis:
         ]  # fmt: skip
 
     def _seal(self, unsealed: int) -> None:
-        """Leave rows of no interest out of blocks that are old enough."""
-        phase = self.conversations.phase
-        for name in self._sealed:
-            table = self.tables[name]
-            for index in range(self._sealed[name], max(len(table.blocks) - unsealed, self._sealed[name])):
-                stream = table.blocks[index].columns["stream"]
-                keep = (stream >= 0) & (phase[np.maximum(stream, 0)] < OPAQUE)
-                if name == "packets":
-                    # whose segment a fragment belongs to may be known blocks later, and spans name it
-                    keep |= table.blocks[index].columns["kind"] == FRAGMENT
-                    self.let_go += len(keep) - int(np.count_nonzero(keep))
-                table.thin(index, keep)
-                self._sealed[name] = index + 1
+        """Leave rows of no interest out of blocks that are old enough. 0: the capture has ended."""
+        for name, undecided in self._undecided.items():
+            count = len(self.tables[name].blocks)
+            while undecided and (undecided[0][0] <= count or not unsealed):
+                self._thin(name, heappop(undecided)[1], unsealed)
+            while self._sealed[name] < count - unsealed:
+                self._thin(name, self._sealed[name], unsealed)
+                self._sealed[name] += 1
+
+    def _thin(self, name: str, index: int, unsealed: int) -> None:
+        """Leave rows of no interest out of one block."""
+        table = self.tables[name]
+        block = table.blocks[index]
+        stream = block.columns["stream"]
+        phase = np.where(stream >= 0, self.conversations.phase[np.maximum(stream, 0)], OPAQUE)
+        keep = phase < OPAQUE
+        if name == "packets":
+            # whose segment a fragment belongs to may be known blocks later, and spans name it
+            keep |= block.columns["kind"] == FRAGMENT
+            self.let_go += len(keep) - int(np.count_nonzero(keep))
+        table.thin(index, keep)
+        if unsealed and (phase == HTTP).any():
+            count = len(table.blocks)
+            heappush(self._undecided[name], (2 * count - index, index))
 
 
 def _with_early(columns: dict[str, Array], at: Array,

@@ -191,7 +191,7 @@ def _open(analysis: Analysis, opened: Opened, told: Deflate | None) -> None:
     takeover = np.array([[deflate.client_takeover, deflate.server_takeover]], np.int64)
     agreed = Agreed(
         np.array([0]), np.array([CLIENT]), np.array([opened.starts]), np.array([int(deflate.agreed)]), takeover,
-        np.array([defined]),
+        np.array([defined]), np.zeros((1, 2), np.int64),
     )  # fmt: skip
     analysis.conversations.number[0] = analysis.framing.open(agreed)
     analysis.conversations.phase[0] = 1  # WebSocket

@@ -62,11 +62,14 @@ class Recovery:
         return sorted(self.held)
 
     def park(self, parked: Parked) -> int:
-        """Take parked spans in. Returns the slot of the last one."""
-        slot = -1
+        """Take parked spans in. Returns the slot of the last one where that is ripe for a look, else -1: the walk may
+        have come to the end of its spans."""
+        slot, last = -1, None
         for slot, *cells in parked.matrix[:, : parked.count].T.tolist():
-            self.held.setdefault(slot, []).append(Held(*cells))
-        return slot
+            last = Held(*cells)
+            self.held.setdefault(slot, []).append(last)
+        ripe = last is not None and (last.kind > 0 or last.offset + last.length >= self.directions.whole["ripe"][slot])
+        return slot if ripe else -1
 
     def look(self, slot: int, release: int) -> Going | None:
         """Search what is held of a direction, as far as it is due; `release` is the packet that made it so."""

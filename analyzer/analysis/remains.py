@@ -95,6 +95,8 @@ def _control(tables: Mapping[str, Table], framing: Framing, number_of: npt.NDArr
     for slot in alone.tolist():
         close = tables["messages"].row(int(rows[slot]))
         frame = tables["frames"].row(close["last_frame"])
+        if framing.hidden(slot ^ 1, frame["last_packet"]):
+            continue
         length = frame["header_length"] + frame["payload_length"]
         notes.one(Note.CLOSE_NOT_ANSWERED, framing.channels[slot >> 1], slot & 1, frame["offset"], length,
                   frame["last_packet"], close["time"])  # fmt: skip
@@ -113,7 +115,11 @@ def _pings(tables: Mapping[str, Table], framing: Framing, ended: npt.NDArray[np.
             channel, direction = framing.channels[slot >> 1], slot & 1
             mine, theirs = closes[slot], closes[slot ^ 1]
             closed = 0 <= mine < number or (theirs >= 0 and not 0 <= mine < theirs)
-            if not closed and (ended[slot >> 1] or last[2 * channel + 1 - direction] > number):
+            if (
+                not closed
+                and not framing.hidden(slot ^ 1, packet)
+                and (ended[slot >> 1] or last[2 * channel + 1 - direction] > number)
+            ):
                 notes.one(Note.PING_NOT_ANSWERED, channel, direction, offset, 0, packet, time)
 
 

@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 
 from analyzer.capture.records import Comment, Source
 from analyzer.packets.addresses import AddressBook
+from analyzer.schemas import STATES
+from dissectors.schemas import ACCEPTED, HANDSHAKES
 from dissectors.tables import Strings, Table
+
+OPENED = tuple(code for code, word in STATES.items() if word in ("open", "closed", "died"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,8 @@ class Traffic:
     links: Mapping[int, int] = field(default_factory=dict)
     """Records by LINKTYPE number that has no decoder."""
     protocols: Mapping[str, int] = field(default_factory=dict)
-    """TCP connections by what their first octets look like: http, tls, http2, ssh, websocket-middle, nothing, other."""
+    """TCP connections by what their first octets look like: http, websocket (its handshake is not in
+    the capture), websocket-middle (perhaps), tls, http2, ssh, nothing, other."""
     cut_packets: int = 0
     """TCP packets whose data the capture cut off (snaplen)."""
     seen: int = 0
@@ -81,6 +86,14 @@ class Snapshot:
     def text(self, code: int) -> str:
         """The text that a code stands for."""
         return self.strings[code]
+
+    def handshake(self, connection: Mapping[str, int]) -> dict[str, int]:
+        """The opening handshake of a row of CONNECTIONS: a row that says nothing where none was captured. Accepted
+        where WebSocket followed, whether or not the response was captured."""
+        row = connection["handshake"]
+        shakes = self.tables["handshakes"]
+        cells = shakes.row(row) if row >= 0 else {column.name: column.null or 0 for column in HANDSHAKES.columns}
+        return cells | {"result": ACCEPTED} if connection["state"] in OPENED else cells
 
     def address(self, number: int) -> str:
         """The address that a number stands for."""

@@ -84,6 +84,12 @@ class Case:
         return f" at +{duration(time - self.connection['first_time'])}"
 
 
+def ended_itself(close: dict[str, int], side: str) -> bool:
+    """Whether a side ended TCP first, and no Close was sent: as far as it is known, its process may be gone, and
+    nothing be told to anybody there."""
+    return close["close_message"] < 0 and close["end"] > 0 and SIDES[close["end_by"]] == side
+
+
 def duration(ns: int) -> str:
     """A time span for people: three significant digits or so, with its unit."""
     if ns < 1_000:
@@ -105,7 +111,7 @@ def duration(ns: int) -> str:
 def tell(snapshot: Snapshot, row: int) -> Telling:
     """The verdict on connection `row`."""
     connection = snapshot["connections"].row(row)
-    case = Case(snapshot, connection, snapshot["closes"].row(row), snapshot["handshakes"].row(connection["handshake"]))
+    case = Case(snapshot, connection, snapshot["closes"].row(row), snapshot.handshake(connection))
     found = causes_of(int(case.close["cause"]), int(case.close["confidence"]), int(case.close["patterns"]))
     incident = case.close["incident"]
     return Telling(
@@ -129,7 +135,8 @@ def _unclaimed(case: Case) -> str:
         return ""
     if case.close["verdict"] in (OPEN, NO_RESPONSE) and not case.close["end"]:
         return CAPTURE_ENDED
-    if case.close["verdict"] == LOST or case.connection["client_unseen"] or case.connection["server_unseen"]:
+    unseen = any(case.connection[f"{side}_unseen"] or not case.connection[f"{side}_seen"] for side in SIDES)
+    if case.close["verdict"] == LOST or unseen:
         return PACKETS_LOST
     return "no cause but what was said: it matches no known pattern"
 
@@ -180,6 +187,8 @@ def _closed(case: Case) -> str:
     sentence = f"{who} closed with {said}"
     if close["answer_message"] >= 0:
         return f"{sentence}; {other} answered after {duration(close['answered_after'])}{_tcp_end(case)}"
+    if not case.connection[f"{other}_seen"]:
+        return f"{sentence}; nothing of the {other} was captured{_tcp_end(case)}"
     return f"{sentence}; {other} did not answer{_tcp_end(case)}"
 
 

@@ -33,6 +33,7 @@ class Finding:
     note: Note
     connection: str
     sender: str
+    by: str
     packet: int | None
     offset: int
     length: int
@@ -57,11 +58,13 @@ class Finding:
 
 def findings(view: View, places: npt.NDArray[np.int64], manner: Manner) -> Iterator[Finding]:
     """The rows of NOTES at some places."""
-    names = ("connection", "sender", "packet", "detail")
+    names = ("connection", "sender", "by", "packet", "detail")
     told = zip(*(view.values(name, places) for name in names), strict=True)
     cells = zip(*(view.table[name][places].tolist() for name in ("code", "offset", "length")), strict=True)
-    for (connection, sender, packet, detail), (code, offset, length) in zip(told, cells, strict=True):
-        yield Finding(Note(code), connection or "", sender or "", packet, offset, length, manner.text(detail or ""))
+    for (connection, sender, by, packet, detail), (code, offset, length) in zip(told, cells, strict=True):
+        yield Finding(
+            Note(code), connection or "", sender or "", by or "", packet, offset, length, manner.text(detail or "")
+        )
 
 
 def write(form: str, view: View, places: npt.NDArray[np.int64], page: Page, manner: Manner,
@@ -152,7 +155,7 @@ def _sarif(found: list[Finding], view: View, page: Page, files: Mapping[str, str
                     "logicalLocations": [{"name": finding.connection or "capture", "kind": "resource"}],
                 }
             ],
-            "properties": {"packet": finding.packet, "sender": finding.sender or None},
+            "properties": {"packet": finding.packet, "sender": finding.sender or None, "by": finding.by or None},
         }
         for finding in found
     ]  # fmt: skip

@@ -40,7 +40,10 @@ def run(options: argparse.Namespace) -> int:
         page = Page.of(stream)
         manner = options.payload or ("text" if options.what == "messages" and not options.json else "none")
         shown = Manner(
-            zone_of("UTC"), options.show_secrets, listing.payload_writer(manner, options.show_secrets, PREVIEW)
+            zone_of("UTC"),
+            options.show_secrets,
+            listing.payload_writer(manner, options.show_secrets, PREVIEW),
+            manner in ("text", "none"),
         )
         if options.what == "check" and not options.json:
             check.write(options.format, view, places, page, shown, named)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.analysis.leg_verdicts import tell_legs, tell_views
-from analyzer.analysis.verdicts import SIDES, duration, tell
+from analyzer.analysis.leg_verdicts import leg_phrase, tell_legs, tell_views
+from analyzer.analysis.verdicts import SIDES, duration, ended_itself, tell
 from analyzer.analysis.verdicts import Telling as Verdict
-from analyzer.cli.listing import Manner, endpoint, payload_writer
+from analyzer.cli.listing import Manner, close_words, endpoint, payload_writer
 from analyzer.cli.page import Page
-from analyzer.cli.summary import _crossed, compression
+from analyzer.cli.summary import _crossed, compression, tried, unseen_part
+from analyzer.schemas import BY_MASK, BY_REQUEST
 from analyzer.times import clock, count, size
 from analyzer.views import View
 from dissectors.http.upgrade import WRONG, accept_of
@@ -18,6 +19,8 @@ from dissectors.schemas import ACCEPTED, NO_TIME
 
 FRAMES_TOLD = 200
 """Lines of traffic told in full; a longer story leaves out its middle."""
+HANGING, BEHIND_TIME = 4, 23
+"""Where the lines of one item go on: behind its first word, and in the traffic behind time and packet."""
 OFFERED = {
     "http_host": "host", "origin": "origin", "user_agent": "user agent", "subprotocols": "subprotocols offered",
     "extensions_offered": "extensions offered",
@@ -26,15 +29,20 @@ OFFERED = {
 
 
 class Telling:
-    """Writes the parts of the story as text or as Markdown."""
+    """Writes the parts of the story as text, in lines of the width that a terminal has, or as Markdown."""
 
     def __init__(self, page: Page, markdown: bool) -> None:
         self.page = page
         self.markdown = markdown
+        self.wraps = page.stream.isatty() and not markdown
+
+    def _lines(self, text: str, indent: int, whole: bool = True) -> list[str]:
+        return self.page.wrapped(text, indent, whole) if self.wraps else [text]
 
     def title(self, text: str) -> None:
         """The title of the story."""
-        self.page.line(f"## {self.quote(text)}" if self.markdown else self.page.style(text, "bold"))
+        for line in self._lines(text, HANGING):
+            self.page.line(f"## {self.quote(line)}" if self.markdown else self.page.style(line, "bold"))
 
     def part(self, text: str) -> None:
         """A heading."""
@@ -45,14 +53,16 @@ class Telling:
 
     def item(self, text: str) -> None:
         """A line of a list."""
-        self.page.line(f"- {self.quote(text)}" if self.markdown else f"  {text}")
+        for line in [f"- {self.quote(text)}"] if self.markdown else self._lines(f"  {text}", HANGING):
+            self.page.line(line)
 
     def block(self, lines: list[str]) -> None:
         """Lines in fixed width."""
         if self.markdown:
             self.page.line("```text")
-        for line in lines:
-            self.page.line(line.replace("```", "'''") if self.markdown else f"  {line}")
+        for text in lines:
+            for line in [text.replace("```", "'''")] if self.markdown else self._lines(f"  {text}", BEHIND_TIME, False):
+                self.page.line(line)
         if self.markdown:
             self.page.line("```")
 
@@ -66,9 +76,10 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
     told = Telling(page, markdown)
     row = int(view.rows[place])
     record = view.table.row(row)
-    shake = view.snapshot["handshakes"].row(record["handshake"])
+    shake = view.snapshot.handshake(record)
     ends = " → ".join(endpoint(view.address(record[f"{side}_address"]), record[f"{side}_port"]) for side in SIDES)
-    told.title(f"WebSocket c{record['key']}: {ends} {manner.target(view.text(shake['target']))}")
+    path = manner.target(view.text(shake["target"])) or "(path not captured)"
+    told.title(f"WebSocket c{record['key']}: {ends} {path}")
     if record["tunnel"]:
         told.item(f"inside {view.text(record['tunnel'])}")
     telling = tell(view.snapshot, row)
@@ -76,11 +87,11 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
     told.item(manner.text(telling.sentence))
     for item in telling.evidence:
         told.item(f"{f'packet {item.packet + 1}: ' if item.packet >= 0 else ''}{manner.text(item.text)}")
-    _reported(view, row, told)
+    _reported(record, view.snapshot["closes"].row(row), told)
     _cause(telling, told, manner)
     _opening(view, record, shake, told, manner)
     for title, lines in (
-        ("Through the proxy", tell_legs(view.snapshot, row, view.contents)),
+        ("Through the proxy", _legs(view, row)),
         ("Captured at two places", tell_views(view.snapshot, row)),
     ):
         if lines:
@@ -100,6 +111,11 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
     _transport(record, view.snapshot.traffic.checksums, told)
     told.part("Elsewhere")
     told.item(f"Wireshark: tcp.stream == {record['stream']}" + (" && websocket" if shake["result"] == 1 else ""))
+
+
+def _legs(view: View, row: int) -> list[str]:
+    phrase = leg_phrase(view.snapshot, row)
+    return [f"this is {phrase}", *tell_legs(view.snapshot, row, view.contents)] if phrase else []
 
 
 COUNTED = {
@@ -152,11 +168,15 @@ def _cause(telling: Verdict, told: Telling, manner: Manner) -> None:
         told.item(manner.text(attempt))
 
 
-def _reported(view: View, row: int, told: Telling) -> None:
-    close = view.snapshot["closes"].row(row)
-    for side in SIDES:
+def _reported(record: dict[str, int], close: dict[str, int], told: Telling) -> None:
+    """What applications are told; a proxy, which is an end of a leg, is none."""
+    for side, proxied in zip(SIDES, ("client_leg", "server_leg"), strict=True):
         code = close[f"{side}_reported"]
-        if code >= 0:
+        if code < 0 or record[proxied] >= 0:
+            continue
+        if ended_itself(close, side):
+            told.item(f"the {side}'s API would report {code}, were it still there: that side ended TCP itself")
+        else:
             told.item(f"the {side}'s API reports {code}")
 
 
@@ -170,15 +190,26 @@ def _opening(view: View, record: dict[str, int], shake: dict[str, int], told: Te
         told.item(f"for {source}, as a PROXY header of version {channel['proxied_version']} says{details}")
     if record["connect_target"]:
         told.item(f"inside a CONNECT tunnel to {manner.text(text(record['connect_target']))}")
+    partial = unseen_part(record, shake)
+    if partial:
+        by = {BY_MASK: "the one side masks its frames, the other does not", BY_REQUEST: "it sent the request"}
+        told.item(f"{partial} is not in the capture; client and server are known since "
+                  f"{by.get(record['known_by'], 'one sent the response')}")  # fmt: skip
+        if not shake["status"]:
+            told.item(tried(view, record))
+    if record["handshake"] < 0:
+        return
     sent = clock(shake["first_time"], manner.zone, True)
-    told.item(f"packet {shake['first_packet'] + 1}: request for {manner.target(text(shake['target']))} at {sent}")
+    if shake["first_packet"] >= 0:
+        told.item(f"packet {shake['first_packet'] + 1}: request for {manner.target(text(shake['target']))} at {sent}")
     for name, label in OFFERED.items():
         if shake[name]:
             told.item(f"{label}: {manner.text(text(shake[name]))}")
     if shake["version"] >= 0:
         told.item(f"version: {shake['version']}")
     if not shake["status"]:
-        told.item("no response")
+        if not partial:
+            told.item("no response")
         return
     took = shake["last_time"] - shake["first_time"]
     after = f" after {duration(took)}" if NO_TIME not in (shake["last_time"], shake["first_time"]) else ""
@@ -192,8 +223,8 @@ def _opening(view: View, record: dict[str, int], shake: dict[str, int], told: Te
     expected = f", expected {accept_of(text(shake['key']))}" if shake["accept_verdict"] == WRONG else ""
     told.item(f"key {key or '-'}: accept value {accept or '-'} {verdict}{expected}")
     told.item(f"subprotocol: {manner.text(text(shake['subprotocol'])) or 'none'}")
-    agreed = f"extensions: {manner.text(text(shake['extensions']))}, that is " if shake["extensions"] else ""
-    told.item(f"{agreed}{compression(shake)}")
+    agreed = f"extensions: {manner.text(text(shake['extensions'])) or 'none'}"
+    told.item(agreed if shake["deflate"] else f"{agreed}, {compression(shake)}")
 
 
 def _traffic(view: View, record: dict[str, int], manner: Manner) -> list[str]:
@@ -235,7 +266,7 @@ def _traffic(view: View, record: dict[str, int], manner: Manner) -> list[str]:
         parts += ["not complete"] if not complete else []
         parts += [f"round trip {duration(trip)}"] if trip is not None else []
         if opcode == "close":
-            body = f"{code if code is not None else 'no code'} {manner.text(reason) if reason else ''}".rstrip()
+            body = close_words(code, manner.text(reason or ""), length)
         else:
             body = next(iter(show(octets) for octets in messages.payloads(picked[index : index + 1])))
         packet = packets[index] if packets[index] is not None else "-"

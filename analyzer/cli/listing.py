@@ -16,6 +16,7 @@ from analyzer.times import clock, size
 from analyzer.views import View
 from dissectors.http.secrets import mask_target, mask_text
 from dissectors.notes import MEANINGS, Note
+from dissectors.websocket.opcodes import CLOSE
 
 STEP = 4096
 """Rows turned into text at a time."""
@@ -32,6 +33,8 @@ class Manner:
     zone: tzinfo
     secrets: bool
     payload: Callable[[bytes], str] | None
+    closes: bool = True
+    """A Close is shown by its code and reason, not by its octets."""
 
     def target(self, text: str) -> str:
         """A request target."""
@@ -130,16 +133,32 @@ def _message_state(view: View, places: npt.NDArray[np.int64], manner: Manner) ->
         parts += [inflate] if inflate not in ("plain", "inflated") else []
         parts += ["not UTF-8"] if utf8 == "invalid" else []
         parts += ["not complete"] if not complete else []
-        parts += [str(code)] if code is not None else []
+        parts += [str(code)] if code is not None and not manner.closes else []
         told.append(", ".join(parts))
     return told
 
 
 def _preview(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
-    show = manner.payload
-    if show is None:
-        return [""] * len(places)
-    return [show(octets) for octets in view.payloads(places)]
+    """Payload as it was asked for, and what a Close says."""
+    shown = np.full(len(places), "", object)
+    closing = (view.column("opcode")[places] == CLOSE) & manner.closes
+    shown[closing] = _close(view, places[closing], manner)
+    if manner.payload is not None:
+        shown[~closing] = list(map(manner.payload, view.payloads(places[~closing])))
+    return list(shown)
+
+
+def _close(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
+    """Code and reason of Closes."""
+    columns = (view.values(name, places) for name in ("close_code", "close_reason", "length"))
+    return [close_words(code, manner.text(reason or ""), length) for code, reason, length in zip(*columns, strict=True)]
+
+
+def close_words(code: int | None, reason: str, length: int) -> str:
+    """`1000 "bye"`: what a Close says, in few words."""
+    if code is None:
+        return {0: "no code", 1: "one octet, no code"}.get(length, "code not captured")
+    return f'{code} "{reason}"' if reason else str(code)
 
 
 def _verdict(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
@@ -190,8 +209,8 @@ LISTINGS: dict[str, tuple[tuple[str, Cells], ...]] = {
     ),
     "notes": (
         ("connection", _plain("connection")), ("time", _time("time")), ("packet", _plain("packet")),
-        ("severity", _plain("severity")), ("code", _plain("code")), ("way", _arrow), ("octets", _offset),
-        ("what", _note),
+        ("severity", _plain("severity")), ("by", _plain("by")), ("code", _plain("code")), ("way", _arrow),
+        ("octets", _offset), ("what", _note),
     ),
     "encrypted": (
         ("connection", _plain("connection")), ("opened", _time("first_time")),
@@ -223,9 +242,9 @@ the window helps nobody. Files and pipes get every column."""
 def write(view: View, places: npt.NDArray[np.int64], page: Page, manner: Manner, without: Sequence[str] = ()) -> None:
     """Write rows. Columns are as wide as the first rows need, and wrap nothing; only a terminal cuts lines off."""
     columns = [
-        (title, made)
+        ("close" if made is _preview and not manner.payload else title, made)
         for title, made in LISTINGS[view.name]
-        if title not in without and (made is not _preview or manner.payload)
+        if title not in without
     ]
     widths: list[int] = []
     for start in range(0, len(places), STEP):

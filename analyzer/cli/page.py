@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
+import textwrap
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -12,6 +14,10 @@ COLOURS = {"bold": "1", "dim": "2", "good": "32", "bad": "31", "odd": "33", "key
 """SGR numbers. A colour only repeats what a word says."""
 FALLBACK = str.maketrans({"→": ">", "←": "<", "·": "-", "…": "~", "✓": "+", "✗": "x", "○": "o", "µ": "u", "─": "-",
                           "\u201c": '"', "\u201d": '"', "§": "s."})  # fmt: skip
+AMOUNT = re.compile(r"(?<=\d) (?=(?:ns|µs|ms|s|min|h|B|[kMGT]B)\b)")
+"""The space between a number and its unit, where no line may end (SI brochure §5.4.3)."""
+KEPT = "\0"
+"""Stands for that space while lines are made; `printable` lets none through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,17 @@ class Page:
         if not self.unicode:
             text = text.translate(FALLBACK).encode("ascii", "backslashreplace").decode()
         self.stream.write(text + "\n")
+
+    def wrapped(self, text: str, indent: int, whole: bool = True) -> list[str]:
+        """A text without styles in lines of the page's width, all but the first indented. What has no space to break
+        at stays `whole`, so that it can be copied."""
+        if len(text) <= self.width:
+            return [text]
+        lines = textwrap.wrap(
+            AMOUNT.sub(KEPT, text), self.width, subsequent_indent=" " * indent, break_long_words=not whole,
+            break_on_hyphens=False,
+        )  # fmt: skip
+        return [line.replace(KEPT, " ") for line in lines]
 
 
 def standard_output() -> TextIO:

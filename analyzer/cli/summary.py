@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterator
 
@@ -25,8 +24,14 @@ from dissectors.http.upgrade import RIGHT
 from dissectors.notes import MEANINGS, Note, Severity, code_name
 from dissectors.schemas import ACCEPTED, NO_TIME
 
+INFLATED = 1
+"""The code of `schemas.INFLATES`."""
+
 SIGNS = {"connecting": "○", "open": "○", "closed": "✓", "died": "✗", "refused": "✗", "other-protocol": "·"}
 COLOURS = {"closed": "good", "died": "bad", "refused": "bad"}
+PROTOCOLS = {"connect-tunnel": "CONNECT tunnel", "tls": "TLS connection", "http2": "HTTP/2 connection",
+             "ssh": "SSH connection"}  # fmt: skip
+"""Nouns for words of `Traffic.protocols`; others are told as they are."""
 MANY = 40
 """Connections that are told one by one unless `--limit` says otherwise."""
 SOME_EXCHANGES = 12
@@ -71,7 +76,8 @@ def _header(snapshot: Snapshot, page: Page, manner: Manner) -> None:
     page.line(f"{page.style(names, 'bold')}  {', '.join(parts)}")
     plain = len(snapshot["exchanges"]) - len(snapshot["handshakes"])
     inside = [count(len(snapshot["connections"]), "WebSocket connection"), count(max(plain, 0), "other HTTP exchange")]
-    inside += [f"{number} {name}" for name, number in traffic.protocols.items() if name != "http"]
+    inside += [count(number, PROTOCOLS[name]) if name in PROTOCOLS else f"{number} {name}"
+               for name, number in traffic.protocols.items() if name not in ("http", "websocket")]  # fmt: skip
     inside += [f"{number} {kind} packets" for kind, number in traffic.kinds.items() if kind != "tcp"]
     inside += [f"{count(traffic.datagrams, 'datagram')} put together from fragments"] if traffic.datagrams else []
     _wrapped(page, ", ".join(inside), 0)
@@ -127,16 +133,16 @@ def _totals(view: View, places: npt.NDArray[np.int64], page: Page) -> None:
 def _connection(view: View, place: int, page: Page, manner: Manner) -> None:
     row = int(view.rows[place])
     record = view.table.row(row)
-    shake = view.snapshot["handshakes"].row(record["handshake"])
+    shake = view.snapshot.handshake(record)
     state = STATES[record["state"]]
     sign = page.style(f"{SIGNS[state]} {state}", COLOURS.get(state, "odd"))
     ends = " → ".join(endpoint(view.address(record[f"{side}_address"]), record[f"{side}_port"]) for side in SIDES)
-    target = manner.target(view.text(shake["target"]))
+    target = manner.target(view.text(shake["target"])) or "(path not captured)"
     key = f"c{record['key']}"
     page.line(f"{page.style(key, 'key')}  {ends}  {page.style(target, 'bold')}  {sign}")
     for label, text in _story(view, row, record, shake, manner):
         shown = page.style(text, "bold") if label == "verdict" and len(text) + LABEL <= page.width else text
-        _wrapped(page, f"  {label:<{LABEL - 2}}{shown}", LABEL)
+        _wrapped(page, f"  {label:<{LABEL - 2}}{shown}", LABEL + 2 * (label in ("", "evidence")))
 
 
 def _grouped(view: View, places: npt.NDArray[np.int64]) -> list[int]:
@@ -167,24 +173,37 @@ def _story(view: View, row: int, record: dict[str, int], shake: dict[str, int],
     for index, item in enumerate(shown):
         yield "" if index else "evidence", f"packet {item.packet + 1}: {manner.text(item.text)}"
     if record["notes"]:
-        yield "notes", f"{count(record['notes'], 'violation')}: framescope notes --connection c{record['key']} FILE"
+        yield "notes", f"{_violations(view, row)}: framescope notes --connection c{record['key']} FILE"
+
+
+def _violations(view: View, row: int) -> str:
+    """`2 violations by the client, 1 by the server`."""
+    found = view.violations.get(row, {})
+    told = [f"{found[side]:,} by the {name}" for side, name in enumerate(SIDES) if side in found]
+    told += [f"{found[-1]:,} of neither side"] if -1 in found else []
+    first, _, rest = ", ".join(told).partition(" ")
+    return f"{first} violation{'s' * (first != '1')} {rest}"
 
 
 def _opened(view: View, record: dict[str, int], shake: dict[str, int], manner: Manner) -> str:
     text = view.text
     parts = [clock(record["first_time"], manner.zone)]
+    if partial := unseen_part(record, shake):
+        parts = [f"{partial} is not in the capture", f"first packet at {parts[0]}"]
     if shake["status"]:
         took = (
             shake["last_time"] - shake["first_time"] if NO_TIME not in (shake["last_time"], shake["first_time"]) else 0
         )
-        parts[0] += f", {shake['status']} after {duration(took)}"
-    if shake["result"] == ACCEPTED:
+        parts[0] += f", {shake['status']}" + (f" after {duration(took)}" if shake["first_packet"] >= 0 else "")
+    if shake["status"] and shake["result"] == ACCEPTED:
         parts.append(
             f"subprotocol {manner.text(text(shake['subprotocol']))}" if shake["subprotocol"] else "no subprotocol"
         )
         parts.append(compression(shake))
         if shake["accept_verdict"] != RIGHT:
             parts.append(f"accept value {('unknown', 'right', 'WRONG', 'MISSING')[shake['accept_verdict']]}")
+    elif partial:
+        parts.append(tried(view, record))
     if record["proxied_source"]:
         parts.append(f"for {manner.text(text(record['proxied_source']))} (PROXY header)")
     if record["connect_target"]:
@@ -194,6 +213,25 @@ def _opened(view: View, record: dict[str, int], shake: dict[str, int], manner: M
     if shake["user_agent"]:
         parts.append(manner.text(text(shake["user_agent"])))
     return ", ".join(parts)
+
+
+def unseen_part(record: dict[str, int], shake: dict[str, int]) -> str:
+    """What of an opened connection's handshake was not captured."""
+    if shake["result"] != ACCEPTED:
+        return ""
+    if record["handshake"] < 0:
+        return "the opening handshake"
+    return ("" if shake["first_packet"] >= 0 else "the request") if shake["status"] else "the response"
+
+
+def tried(view: View, record: dict[str, int]) -> str:
+    """What shows of the compression of a connection of which nobody saw what was agreed."""
+    messages = view.snapshot["messages"]
+    states = messages["inflate"][(messages["channel"] == record["channel"]) & (messages["compressed"] == 1)]
+    if not len(states):
+        return "no message compressed"
+    inflated = int(np.count_nonzero(states == INFLATED))
+    return f"RSV1 taken for permessage-deflate: {inflated} of {count(len(states), 'message')} could be inflated"
 
 
 def compression(shake: dict[str, int]) -> str:
@@ -292,10 +330,5 @@ def _notes(snapshot: Snapshot, page: Page) -> None:
 
 def _wrapped(page: Page, text: str, indent: int) -> None:
     """Write a text in lines of the page's width. A styled text fits already."""
-    if len(text) <= page.width or "\x1b" in text:
-        page.line(text)
-        return
-    for line in textwrap.wrap(
-        text, page.width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
-    ):
+    for line in [text] if "\x1b" in text else page.wrapped(text, indent):
         page.line(line)

@@ -20,11 +20,11 @@ from analyzer.cli import listing
 from analyzer.cli.diagnostics import progress_bar, warn
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page, standard_output
-from analyzer.errors import ExitStatus, FramescopeError, OutputError
+from analyzer.errors import ExitStatus, FramescopeError, OutputError, UsageError
 from analyzer.limits import Limits
 from analyzer.times import count, zone_of
 from analyzer.views import View
-from dissectors.notes import OF_PEER, Severity
+from dissectors.notes import Severity
 
 TABLE_OF = {"summary": "connections", "explain": "connections", "check": "notes"}
 ONE_OF = {
@@ -84,6 +84,7 @@ def choose(view: View, options: argparse.Namespace, zone: tzinfo) -> npt.NDArray
         terms.append(f'{start} >= "{options.since}"')
     if options.until:
         terms.append(f'{start} <= "{options.until}"')
+    _in_order(options, view, zone)
     if options.host:
         terms.append(f'host == "{options.host}"')
     mask = np.ones(len(view), np.bool_)
@@ -92,12 +93,22 @@ def choose(view: View, options: argparse.Namespace, zone: tzinfo) -> npt.NDArray
     if options.filter is not None:
         mask &= view.select(options.filter, zone)
     if getattr(options, "role", None):
-        # what a side did not answer is noted where it was asked
-        omitted = np.isin(view.table["code"], sorted(OF_PEER))
-        mask &= (view.column("sender") == ("client", "server").index(options.role)) != omitted
-        mask &= view.column("sender") >= 0
+        mask &= view.column("by") == ("client", "server").index(options.role)
     places = np.flatnonzero(mask)
     return places[: options.limit] if options.limit and options.verb != "summary" else places
+
+
+def _in_order(options: argparse.Namespace, view: View, zone: tzinfo) -> None:
+    """Raises: UsageError where --from is behind --to."""
+    if not options.since or not options.until:
+        return
+    from analyzer.query.values import moment
+
+    since, until = (moment(text, view.first_time(), zone) for text in (options.since, options.until))
+    if since is not None and until is not None and since > until:
+        raise UsageError(
+            f"--from {options.since} is later than --to {options.until}", "the earlier time goes to --from"
+        )
 
 
 def _known(view: View, wanted: list[str]) -> None:
@@ -142,7 +153,8 @@ def _write(options: argparse.Namespace, snapshot: Snapshot, view: View, places: 
 
         jsonl.write(view, places, stream, json_payload(manner) if has_payload else None)
         return
-    shown = Manner(zone, options.show_secrets, listing.payload_writer(manner, options.show_secrets, PREVIEW))
+    show = listing.payload_writer(manner, options.show_secrets, PREVIEW)
+    shown = Manner(zone, options.show_secrets, show, manner in ("text", "none"))
     if options.verb == "check":
         from analyzer.cli import check
 

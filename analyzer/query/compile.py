@@ -20,7 +20,7 @@ import numpy.typing as npt
 from analyzer.errors import FilterError
 from analyzer.query.fields import ALIASES, Columns, Field, Kind
 from analyzer.query.language import All, Any_, Match, Name, Not, Test, Tree, Value, parse
-from analyzer.query.values import DURATIONS, SIZES, moment, number, quantity
+from analyzer.query.values import DURATIONS, SIZES, moment, number, quantity, units_of
 from dissectors.tables import Array
 
 Mask = npt.NDArray[np.bool_]
@@ -254,7 +254,8 @@ def _bounded(compare: Callable[[Array, int], Mask], column: Array, value: int) -
 
 def _example(field: Field) -> str:
     return {
-        Kind.OCTETS: "for example 1000 or 64KiB", Kind.DURATION: "for example 1.5s or 200ms",
+        Kind.OCTETS: f"for example 1000 or 64KiB; units: {units_of(SIZES)}",
+        Kind.DURATION: f"for example 1.5s or 200ms; units: {units_of(DURATIONS)}, none is s",
         Kind.TIME: "for example 12:00:05, 2026-11-24T10:00:00Z, or 5s since the first packet",
         Kind.FLAG: "yes or no", Kind.CONNECTION: "for example c24",
     }.get(field.kind, "for example 1000")  # fmt: skip

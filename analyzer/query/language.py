@@ -8,11 +8,13 @@ close_code in {1000, 4000..4999}
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
 from analyzer.errors import FilterError
+from analyzer.query.values import DURATIONS, SIZES, units_of
 
 GRAMMAR = r"""
     start: either
@@ -170,7 +172,11 @@ def _syntax_error(text: str, at: int) -> FilterError:
         )
     if rest[0] == "=":
         return FilterError("comparison is ==", text, at)
-    return FilterError(f"{rest.split()[0][:20]!r} was not expected here", text, at)
+    hint = ""
+    if re.search(r"\d\s+$", text[:at]) and rest[0].isalpha():
+        units = ("durations: " + units_of(DURATIONS), "octets: " + units_of(SIZES))
+        hint = f"a unit stands right behind its number, as 5s; {'; '.join(units)}"
+    return FilterError(f"{rest.split()[0][:20]!r} was not expected here", text, at, hint)
 
 
 def _build(node: Any) -> Tree:

@@ -30,6 +30,11 @@ def quantity(text: str, units: dict[str, int]) -> int | None:
     return int(Fraction(match[1]) * units[unit]) if unit in units else None
 
 
+def units_of(units: dict[str, int]) -> str:
+    """Their names: `ns, us, ms`."""
+    return ", ".join(unit for unit in units if unit)
+
+
 def number(text: str) -> int | None:
     """A decimal or hexadecimal number."""
     try:

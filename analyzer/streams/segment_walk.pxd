@@ -3,7 +3,7 @@ cimport cython
 cdef int DATA, GAP, OVERLAP, LATE, STREAM_END, STREAM_RESET, FIN_DELIVERED
 cdef long long START_PACKETS, LOST_PACKETS, LOST_BLIND, LOST_TIME, HELD_LIMIT, HELD_TOTAL, FAR
 cdef int RETRANSMITTED, OUT_OF_ORDER, DUPLICATES, KEEPALIVES, PROBES, STALLS, STALLED, LONGEST_STALL, SHUT_SINCE, URGENT
-cdef int URGENT_PACKET, URGENT_OFFSET, BEYOND, BEYOND_PACKET, BEYOND_OFFSET, RESETS, RESET_PACKET, RESET_OFFSET, HIGHEST
+cdef int URGENT_PACKET, URGENT_OFFSET, BEYOND, BEYOND_PACKET, BEYOND_OFFSET, RESETS, RESET_PACKET, RESET_OFFSET
 cdef int EARLY, EARLY_PACKET
 cdef long long UNTIMED, RESET_AHEAD, REORDERED, COPY_TIME, RECENT
 
@@ -19,7 +19,7 @@ cdef class Segments:
     cdef public long long slots
     cdef long long room
     cdef unsigned char[::1] settled, seen, ended, holding, shut, shaking
-    cdef long long[::1] base, next, acked, hole_packets, hole_time, fin, quiet_since, data_packet, data_time, missing, repeated,\
+    cdef long long[::1] base, next, acked, hole_packets, hole_time, highest, fin, quiet_since, data_packet, data_time, missing, repeated,\
         stray, timed, timed_since, trip, opened, opening_trip
     cdef int[::1] figure_of
     cdef long long[:, ::1] figures
@@ -28,6 +28,7 @@ cdef class Segments:
     cdef long long[::1] packets, last_packet, last_time
     cdef public dict held, lost, corrections
     cdef public list endings
+    cdef public object waiting
     cpdef object reserve(self, long long streams)
     cpdef object widen(self)
 
@@ -60,6 +61,11 @@ cdef object unhold(Segments segments, Spans spans, long long slot, long long rel
 cdef object give_up(Segments segments, Spans spans, long long slot, long long release)
 
 cdef object settle(Segments segments, Spans spans, long long slot, long long release)
+
+@cython.locals(slot=cython.longlong)
+cdef object relieve(Segments segments, Spans spans, long long release)
+
+cdef bint overdue(long long since, long long time)
 
 cdef object end(Segments segments, Spans spans, long long slot, long long packet, long long time, long long release)
 

@@ -14,7 +14,8 @@ A hole is given up, as a gap of known length, by rules that look at the sequence
 once its end was acknowledged (the receiver has the octets, the capture does not) and `LOST_PACKETS` more packets or
 `LOST_TIME` have passed; where the other direction was not captured at all, after `LOST_BLIND` packets; when
 `HELD_LIMIT` segments of one direction or `HELD_TOTAL` of all are held; and at the end. Octets that come for a gap
-already given up are `late` rows.
+already given up are `late` rows. Before a hole is given up for `HELD_TOTAL`, directions that wait for their start are
+settled, that which has waited longest first: many short connections whose SYNs were not captured would hold all.
 
 The first copy of an octet is delivered. Other copies are rows of kind overlap, so that somebody may compare them; a
 keep-alive's one octet (RFC 9293 §3.8.4 lets it be garbage) is not. What is unusual in a direction is counted in a row
@@ -31,6 +32,7 @@ connection as it is.
 
 from __future__ import annotations
 
+from collections import deque
 from heapq import heappop, heappush
 
 import numpy as np
@@ -51,7 +53,8 @@ LOST_BLIND = 1024
 LOST_TIME = 1_000_000_000
 """ns. The initial retransmission timeout (RFC 6298 §2.1): what was acknowledged is not sent again anyway."""
 HELD_LIMIT = 65536
-HELD_TOTAL = 1 << 20
+HELD_TOTAL = 1 << 18
+"""At some 300 octets each they take 80 MB."""
 FAR = 1 << 30
 """Octets. The largest window (RFC 7323 §2.3): what stands further ahead is stray."""
 RESET_AHEAD = 1 << 20
@@ -69,14 +72,14 @@ UNTIMED = NO_TIME
 FIGURES = (
     "retransmitted", "out_of_order", "duplicates", "keepalives", "probes", "stalls", "stalled", "longest_stall",
     "shut_since", "urgent", "urgent_packet", "urgent_offset", "beyond", "beyond_packet", "beyond_offset", "resets",
-    "reset_packet", "reset_offset", "highest", "early", "early_packet",
+    "reset_packet", "reset_offset", "early", "early_packet",
 )  # fmt: skip
 """Columns of `figures`: packets, but octets for beyond (behind the FIN) and early (with the SYN), ns for stalled and
-longest_stall (zero window); highest is the end of what was seen behind a hole."""
+longest_stall (zero window)."""
 (
     RETRANSMITTED, OUT_OF_ORDER, DUPLICATES, KEEPALIVES, PROBES, STALLS, STALLED, LONGEST_STALL, SHUT_SINCE, URGENT,
-    URGENT_PACKET, URGENT_OFFSET, BEYOND, BEYOND_PACKET, BEYOND_OFFSET, RESETS, RESET_PACKET, RESET_OFFSET, HIGHEST,
-    EARLY, EARLY_PACKET,
+    URGENT_PACKET, URGENT_OFFSET, BEYOND, BEYOND_PACKET, BEYOND_OFFSET, RESETS, RESET_PACKET, RESET_OFFSET, EARLY,
+    EARLY_PACKET,
 ) = range(len(FIGURES))  # fmt: skip
 
 
@@ -126,7 +129,8 @@ class Spans:
 
 
 class Segments:
-    """What reassembly remembers: per slot, and (`packets`) per connection."""
+    """What reassembly remembers: per slot, and (`packets`) per connection. `highest` is the end of what was seen behind
+    a hole; `waiting` are slots that began to hold before they were settled, in that order."""
 
     def __init__(self) -> None:
         self.chunk = 0
@@ -142,6 +146,7 @@ class Segments:
         self.fin = np.full(512, -1, np.int64).data
         self.hole_packets = np.zeros(512, np.int64).data
         self.hole_time = np.zeros(512, np.int64).data
+        self.highest = np.zeros(512, np.int64).data
         self.data_packet = np.full(512, -1, np.int64).data
         self.data_time = np.full(512, NO_TIME, np.int64).data
         self.quiet_since = np.full(512, NO_TIME, np.int64).data
@@ -165,6 +170,7 @@ class Segments:
         self.recent_look = np.zeros(RECENT, np.int64).data
         self.recent_time = np.zeros(RECENT, np.int64).data
         self.holding_all = 0
+        self.waiting: deque[int] = deque()
         self.corrections: dict[int, list[tuple[int, int, int, int, int]]] = {}
         self.held: dict[int, list[tuple[int, ...]]] = {}
         self.lost: dict[int, list[tuple[int, int]]] = {}
@@ -187,6 +193,7 @@ class Segments:
         self.fin = _wider(self.fin, self.room, -1)
         self.hole_packets = _wider(self.hole_packets, self.room, 0)
         self.hole_time = _wider(self.hole_time, self.room, 0)
+        self.highest = _wider(self.highest, self.room, 0)
         self.data_packet = _wider(self.data_packet, self.room, -1)
         self.data_time = _wider(self.data_time, self.room, NO_TIME)
         self.quiet_since = _wider(self.quiet_since, self.room, NO_TIME)
@@ -373,14 +380,30 @@ def give_up(segments: Segments, spans: Spans, slot: int, release: int) -> None:
 def settle(segments: Segments, spans: Spans, slot: int, release: int) -> None:
     """Decide where a slot without a SYN starts: at its lowest sequence number."""
     segments.settled[slot] = 1
+    while segments.waiting and segments.settled[segments.waiting[0]]:
+        segments.waiting.popleft()
     if not segments.holding[slot]:
         return
     heap = segments.held[slot]
     lowest = heap[0][0]
     segments.base[slot] = (segments.base[slot] + lowest) & 0xFFFFFFFF
-    segments.figures[figure(segments, slot), HIGHEST] -= lowest
+    segments.highest[slot] -= lowest
     segments.held[slot] = [(item[0] - lowest, *item[1:]) for item in heap]
     unhold(segments, spans, slot, release)
+
+
+def relieve(segments: Segments, spans: Spans, release: int) -> None:
+    """Too much is held: settle directions that wait for their start, the oldest first."""
+    while segments.waiting and segments.holding_all > HELD_TOTAL:
+        slot = segments.waiting.popleft()
+        if not segments.settled[slot]:
+            settle(segments, spans, slot, release)
+            end(segments, spans, slot, release, segments.data_time[slot], release)
+
+
+def overdue(since: int, time: int) -> bool:
+    """Whether `LOST_TIME` has passed, as far as the capture has times."""
+    return since != UNTIMED and time != UNTIMED and time - since >= LOST_TIME
 
 
 def end(segments: Segments, spans: Spans, slot: int, packet: int, time: int, release: int) -> None:
@@ -654,19 +677,22 @@ def walk(
                     segments.held[slot] = []
                     segments.hole_packets[slot] = segments.packets[stream]
                     segments.hole_time[slot] = time_of[packet]
-                    row = figure(segments, slot)
-                    segments.figures[row, HIGHEST] = segments.next[slot] + ahead
+                    segments.highest[slot] = segments.next[slot] + ahead
+                    if not segments.settled[slot]:
+                        segments.waiting.append(slot)
                 offset = segments.next[slot] + ahead
-                row = figure(segments, slot)
-                if offset + length > segments.figures[row, HIGHEST]:
-                    segments.figures[row, HIGHEST] = offset + length
+                if offset + length > segments.highest[slot]:
+                    segments.highest[slot] = offset + length
                 elif duplicate:
+                    row = figure(segments, slot)
                     segments.figures[row, DUPLICATES] += 1
                 elif segments.settled[slot]:
                     filled(segments, slot, time_of[packet])
                 segments.holding_all += 1
                 heappush(segments.held[slot], (offset, number, length, captured, at_of[packet], position_of[packet],
                                                time_of[packet], segments.chunk))  # fmt: skip
+                if segments.holding_all > HELD_TOTAL:
+                    relieve(segments, spans, number)
         if segments.ended[slot] == 1 and not segments.holding[slot]:
             end(segments, spans, slot, number, time_of[packet], number)
         if segments.holding[slot] or segments.holding[other]:
@@ -683,7 +709,7 @@ def walk(
                 if (
                     (
                         segments.acked[at] >= heap[0][0]
-                        and (waited >= LOST_PACKETS or time_of[packet] - segments.hole_time[at] >= LOST_TIME)
+                        and (waited >= LOST_PACKETS or overdue(segments.hole_time[at], time_of[packet]))
                     )
                     or (not segments.seen[at ^ 1] and waited >= LOST_BLIND)
                     or len(heap) > HELD_LIMIT

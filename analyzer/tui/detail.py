@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Footer, Static, TabbedContent, TabPane
 
-from analyzer.analysis.verdicts import tell
+from analyzer.analysis.verdicts import ended_itself, tell
 from analyzer.api import Capture
 from analyzer.escape import printable
 from analyzer.times import size
@@ -132,8 +132,7 @@ class DetailPage(Page):
             return
         cells = capture.snapshot["frames"].row(frame)
         self._wire = capture._contents.frame_wire(frame, SHOWN)
-        shake = self._shake(capture)
-        self._fields = fields(self._wire, bool(shake and shake["deflate"]))
+        self._fields = fields(self._wire, self.entry.compressed)
         self._chart()
         inflated, why = None, "not compressed"
         if message >= 0 and capture.snapshot["messages"].row(message)["compressed"]:
@@ -154,16 +153,17 @@ class DetailPage(Page):
     def _shake(self, capture: Capture) -> dict[str, int] | None:
         if self.entry.connection < 0:
             return None
-        row = capture.snapshot["connections"].row(self.entry.connection)["handshake"]
-        return capture.snapshot["handshakes"].row(row)
+        return capture.snapshot.handshake(capture.snapshot["connections"].row(self.entry.connection))
 
     def _handshake(self, capture: Capture, exchange: int) -> None:
         shake = self._shake(capture)
         row = shake["exchange"] if shake else exchange
         found = capture.exchanges.numbered(row) if row >= 0 else None
         request, response = (found.request, found.response) if found is not None else (b"", b"")
-        self.query_one("#request", Static).update(text_of([Piece("client", "client")], *head_lines(request)))
-        self.query_one("#response", Static).update(text_of([Piece("server", "server")], *head_lines(response)))
+        absent: list[Line] = [[Piece("not captured", "dim")]] if shake is not None else []
+        for name, side, head in (("#request", "client", request), ("#response", "server", response)):
+            told = head_lines(head) if head else absent
+            self.query_one(name, Static).update(text_of([Piece(side, side)], *told))
         lines: list[Line] = []
         if shake is not None and shake["key"]:
             lines = accept_steps(capture.snapshot.text(shake["key"]), capture.snapshot.text(shake["accept"]))
@@ -193,6 +193,8 @@ class DetailPage(Page):
         for side in ("client", "server"):
             code = close[f"{side}_reported"]
             told = f"{code} {close_code_name(code)}" if code >= 0 else "not known: still open, or packets are missing"
+            if code >= 0 and ended_itself(close, side):
+                told = f"would be {told}: it ended TCP itself"
             lines.append([Piece(f"  {side:<14}", side), Piece(told)])
         panel.update(text_of(*lines))
 

@@ -78,18 +78,24 @@ class Entries:
     def _socket(self, row: int) -> Entry:
         snapshot = self.snapshot
         cells = snapshot["connections"].row(row)
-        shake = snapshot["handshakes"].row(cells["handshake"])
+        shake = snapshot.handshake(cells)
         times = (cells["first_time"], cells["last_time"])
         return Entry(
             row, cells["channel"], f"c{cells['key']}", STATES[cells["state"]],
             endpoint(snapshot.address(cells["client_address"]), cells["client_port"]),
             endpoint(snapshot.address(cells["server_address"]), cells["server_port"]) + _around(snapshot, cells),
             printable(mask_target(snapshot.text(shake["target"]))), printable(snapshot.text(shake["subprotocol"])),
-            bool(shake["deflate"]), (cells["client_messages"], cells["server_messages"]),
+            self._compressed(row, cells, shake), (cells["client_messages"], cells["server_messages"]),
             (cells["client_octets"], cells["server_octets"]), times[0],
             -1 if NO_TIME in times else max(times[1] - times[0], 0),
             printable(mask_text(tell(snapshot, row).sentence)), cells["notes"],
         )  # fmt: skip
+
+    def _compressed(self, row: int, cells: dict[str, int], shake: dict[str, int]) -> bool:
+        """Whether it was agreed; where nobody saw that, whether a message is."""
+        if shake["status"] or cells["state"] == 0:
+            return bool(shake["deflate"])
+        return bool(self.snapshot["messages"]["compressed"][self.capture._places_of("messages", row)].any())
 
     def _http(self, channel: int) -> Entry:
         snapshot, exchanges = self.snapshot, self.snapshot["exchanges"]

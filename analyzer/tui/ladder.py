@@ -139,7 +139,7 @@ class LadderLines(Lines):
     def border(self, ref: int, number: int, across: int) -> Line:
         """HTTP ends here."""
         cells = self.capture.snapshot["connections"].row(self.entry.connection)
-        shake = self.capture.snapshot["handshakes"].row(cells["handshake"])
+        shake = self.capture.snapshot.handshake(cells)
         rule = self.signs.rule
         text = f" HTTP ends, WebSocket begins {rule * across}"
         where = f"at octet {shake['client_start']} of the client, {shake['server_start']} of the server"

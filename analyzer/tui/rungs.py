@@ -99,7 +99,7 @@ def _http(capture: Capture, entries: Entries, entry: Entry) -> list[Part]:
     ]
     if entry.connection >= 0:
         cells = capture.snapshot["connections"].row(entry.connection)
-        shake = capture.snapshot["handshakes"].row(cells["handshake"])
+        shake = capture.snapshot.handshake(cells)
         if shake["client_start"] >= 0:
             ref, time, packet = (np.array([shake[name]]) for name in ("exchange", "last_time", "last_packet"))
             parts.append(_part(Kind.BORDER, ref, time, packet))

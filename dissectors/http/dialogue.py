@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dissectors.http.head import LIMIT, Head, content_length, end_of, is_chunked, read_head
-from dissectors.http.upgrade import Handshake, Offer, handshake_of
+from dissectors.http.head import LIMIT, FieldLines, Head, content_length, end_of, is_chunked, read_head
+from dissectors.http.upgrade import OF_BOTH, Handshake, Offer, handshake_of
 from dissectors.notes import Note
 
 INFINITE = 2**62
@@ -82,6 +82,8 @@ class Upgrade(NamedTuple):
     starts: tuple[int, int]
     mark: int
     handshake: Handshake | None
+    assumed: bool = False
+    """Half of the handshake was not seen."""
     tunnel: str | None = None
     """Of a CONNECT that succeeded: what it asked for (RFC 9110 §9.3.6)."""
 
@@ -112,14 +114,15 @@ class _Asked:
 
 class Dialogue:
     """One connection's HTTP. `client` is the physical direction of requests, `starts` are the stream offsets at which
-    it begins, by physical direction: not 0 behind a PROXY header and inside a tunnel. The caller takes finished
-    `exchanges` and `notes` out; `upgrade` is set once."""
+    it begins, by physical direction: not 0 behind a PROXY header and inside a tunnel; `lines` are header lines that
+    the same analysis read before. The caller takes finished `exchanges` and `notes` out; `upgrade` is set once."""
 
-    __slots__ = ("_asked", "_closed", "_end", "_feeds", "_held", "_start", "_state", "client", "exchanges", "notes",
-                 "upgrade", "wanted")  # fmt: skip
+    __slots__ = ("_asked", "_closed", "_end", "_feeds", "_held", "_hidden", "_lines", "_searched", "_start", "_state",
+                 "client", "exchanges", "notes", "upgrade", "wanted")  # fmt: skip
 
-    def __init__(self, client: int, starts: tuple[int, int] = (0, 0)) -> None:
+    def __init__(self, client: int, starts: tuple[int, int] = (0, 0), lines: FieldLines | None = None) -> None:
         self.client = client
+        self._lines = FieldLines() if lines is None else lines
         self.wanted = list(starts)
         self.exchanges: list[Exchange] = []
         self.notes: list[Observation] = []
@@ -128,9 +131,12 @@ class Dialogue:
         self._state = [HEAD, HEAD]
         self._held = [b"", b""]
         self._start = list(starts)  # stream offset of the first held octet
+        self._searched = [0, 0]  # stream offset before which no end of a head or line stands: else octets that come
+        # one by one would be searched from the start each time
         self._end = [0, 0]  # where sized content ends
         self._feeds: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
         self._closed = [False, False]
+        self._hidden = False  # octets are missing where an Upgrade would be answered
 
     def feed(self, direction: int, offset: int, octets: bytes, mark: int) -> None:
         """The octets of a direction that stand at `offset`, which is the next or `wanted`."""
@@ -156,6 +162,8 @@ class Dialogue:
             if inside and offset + length == self._end[direction]:
                 self.feed(direction, offset + length, b"", mark)
             return
+        if direction != self.client and self._asked and self._asked[-1].offer is not None:
+            self._hidden = True
         self._lose(direction)
 
     def close(self, direction: int, offset: int, mark: int) -> None:
@@ -187,6 +195,58 @@ class Dialogue:
         self._asked = []
         for direction in (0, 1):
             self._lose(direction)
+
+    # -- halves of a handshake: the caller asks where it has a reason to think that the rest was not captured ----------
+
+    @property
+    def unasked(self) -> bool:
+        """Something of a response is there, and no octet of a request."""
+        return not self._asked and bool(self._held[1 - self.client]) and not self._held[self.client]
+
+    @property
+    def backlog(self) -> int:
+        """Octets that a client sent behind an Upgrade that was not answered."""
+        return len(self._held[self.client]) if self._state[self.client] == WAITING else 0
+
+    def lone_answer(self) -> bool:
+        """Whether a whole 101 to WebSocket is there that no captured request asked for."""
+        server = 1 - self.client
+        if self._asked or self.upgrade is not None or self._state[server] != HEAD:
+            return False
+        end = end_of(self._held[server])
+        head = read_head(self._held[server][:end]) if 0 < end <= LIMIT else None
+        return head is not None and head.second == "101" and "websocket" in head.tokens("upgrade")
+
+    def lone_offer(self) -> tuple[int, int] | None:
+        """Where frames would start, by physical direction, where a request to upgrade has no answer, and the client
+        went on or octets of the server are missing."""
+        client, server = self.client, 1 - self.client
+        if len(self._asked) != 1 or self.upgrade is not None or self._state[client] != WAITING:
+            return None
+        asked = self._asked[0]
+        if asked.offer is None or asked.answer is not None or not (self._held[client] or self._hidden):
+            return None
+        if self._state[server] == LOST and not self._hidden:
+            return None
+        starts = asked.end, self._start[server]
+        return starts if client == 0 else (starts[1], starts[0])
+
+    def assume(self, mark: int) -> None:
+        """Take the half of a handshake that is there for a whole one."""
+        server = 1 - self.client
+        starts = self.lone_offer()
+        if starts is not None:
+            asked = self._asked.pop()
+        else:
+            end = end_of(self._held[server])
+            asked = _Asked(Head("", "", "", {}), -1, 0, -1, UPGRADE, Offer(Head("", "", "", {})))
+            asked.answer_offset, asked.answer_mark = self._start[server], self._first_mark(server)
+            mark = max(fed for offset, fed in self._feeds[server] if offset < self._start[server] + end)
+            asked.answer, asked.answer_length = read_head(self._take(server, end)), end
+            starts = (self._start[0], self._start[1])
+        exchange = self._emit(asked, False, mark)
+        self.upgrade = Upgrade("websocket", starts, mark, exchange.handshake, True)
+        self._held = [b"", b""]
 
     # -- the machines ------------------------------------------------------------------------------------------------
 
@@ -232,17 +292,25 @@ class Dialogue:
         held = self._held[direction]
         taken, self._held[direction] = held[:length], held[length:]
         self._start[direction] += length
-        feeds = self._feeds[direction]
-        while len(feeds) > 1 and feeds[1][0] <= self._start[direction]:
-            del feeds[0]
+        self._pass_feeds(direction)
         return taken
 
     def _first_mark(self, direction: int) -> int:
         """The mark of the feed that brought the first held octet."""
-        feeds = self._feeds[direction]
-        while len(feeds) > 1 and feeds[1][0] <= self._start[direction]:
-            del feeds[0]
-        return feeds[0][1]
+        self._pass_feeds(direction)
+        return self._feeds[direction][0][1]
+
+    def _pass_feeds(self, direction: int) -> None:
+        """Forget the feeds before the one that brought the first held octet, all at once: there may be one an octet."""
+        feeds, passed = self._feeds[direction], 0
+        while passed + 1 < len(feeds) and feeds[passed + 1][0] <= self._start[direction]:
+            passed += 1
+        if passed:
+            del feeds[:passed]
+
+    def _unsearched(self, direction: int) -> int:
+        """How many of the held octets were searched in vain."""
+        return max(self._searched[direction] - self._start[direction], 0)
 
     def _head(self, direction: int, mark: int) -> bool:
         held = self._held[direction]
@@ -258,14 +326,15 @@ class Dialogue:
                 self._note(Note.HTTP_LIMIT, direction, self._start[direction], len(held), mark)
                 self._lose(direction)
             return False
-        end = end_of(held)
+        end = end_of(held, self._unsearched(direction))
         if end < 0 or end > LIMIT:
+            self._searched[direction] = self._start[direction] + len(held)
             if len(held) > LIMIT:
                 self._note(Note.HTTP_LIMIT, direction, self._start[direction], len(held), mark)
                 self._lose(direction)
             return False
         offset, first = self._start[direction], self._first_mark(direction)
-        head = read_head(self._take(direction, end))
+        head = read_head(self._take(direction, end), self._lines)
         if head.problem:
             self._note(Note.HTTP_MALFORMED, direction, offset, end, mark, head.problem)
         if server:
@@ -373,8 +442,9 @@ class Dialogue:
     def _chunk(self, direction: int, mark: int) -> bool:
         """A chunk's line, or a line of the trailer section (RFC 9112 §7.1)."""
         held = self._held[direction]
-        end = held.find(b"\n")
+        end = held.find(b"\n", self._unsearched(direction))
         if end < 0:
+            self._searched[direction] = self._start[direction] + len(held)
             if len(held) > LIMIT:
                 self._note(Note.HTTP_LIMIT, direction, self._start[direction], len(held), mark)
                 self._lose(direction)
@@ -446,7 +516,7 @@ class Dialogue:
                 self._note(Note.CLIENT_EARLY, client, asked.end, 0, mark)
         self._asked.remove(asked)
         exchange = self._emit(asked, True, mark)
-        self.upgrade = Upgrade(protocol, (starts[0], starts[1]), mark, exchange.handshake, tunnel)
+        self.upgrade = Upgrade(protocol, (starts[0], starts[1]), mark, exchange.handshake, tunnel=tunnel)
         self._held = [b"", b""]
 
     def _unasked(self, mark: int) -> None:
@@ -456,7 +526,7 @@ class Dialogue:
         end = end_of(held)
         if end < 0:
             return
-        head = read_head(held[:end])
+        head = read_head(held[:end], self._lines)
         if not head.first.startswith("HTTP/1.") or not _status(head):
             self._note(Note.HTTP_MALFORMED, server, self._start[server], end, mark, "not a status line")
             return
@@ -471,6 +541,8 @@ class Dialogue:
         handshake = None
         if asked.offer is not None:
             handshake, notes = handshake_of(asked.offer, answer, asked.sample)
+            if asked.offset < 0:
+                notes = [finding for finding in notes if finding[1] and finding[0] not in OF_BOTH]
             for note, side, detail in notes:
                 direction, offset, length = (
                     (self.client, asked.offset, asked.length)

@@ -8,11 +8,22 @@ LIMIT = 64 << 10
 """Octets of a header section. nginx takes 32 KiB, node 16 KiB, Apache httpd 100 fields of 8 KiB."""
 UNLIKE = frozenset(("sec-websocket-key", "sec-websocket-accept", "date", "content-length", "cookie", "set-cookie"))
 """Fields whose lines seldom repeat."""
-_FIELDS: dict[str, tuple[str, str]] = {}
-"""Lines read before, as (name, value): the heads of one client are nearly all alike, and reading a line again costs
-three times as much as finding it. At most `REMEMBERED` lines of `SHORT` octets: 2 MiB."""
 REMEMBERED, SHORT = 4096, 512
 """User-Agent lines of browsers have 150 octets; longer lines seldom repeat."""
+
+
+class FieldLines(dict[str, tuple[str, str]]):
+    """Lines that one analysis read before, as (name, value): the heads of one client are nearly all alike, and reading
+    a line again costs three times as much as finding it. At most `REMEMBERED` lines of `SHORT` octets: 2 MiB."""
+
+    __slots__ = ()
+
+    def keep(self, line: str, name: str, value: str) -> None:
+        """Remember a line, if it is one that may come again."""
+        if len(line) <= SHORT and name not in UNLIKE:
+            if len(self) >= REMEMBERED:
+                self.clear()
+            self[line] = (name, value)
 
 
 @dataclass(slots=True)
@@ -37,17 +48,20 @@ class Head:
         return [part.strip().lower() for part in value.split(",")] if value else []
 
 
-def end_of(octets: bytes) -> int:
-    """Where the header section ends (behind its empty line), -1 where the end is not there yet."""
-    crlf = octets.find(b"\n\r\n")
-    bare = octets.find(b"\n\n", 0, crlf if crlf >= 0 else len(octets))
+def end_of(octets: bytes, searched: int = 0) -> int:
+    """Where the header section ends (behind its empty line), -1 where the end is not there yet. No end stands in the
+    first `searched` octets."""
+    at = max(searched - 2, 0)
+    crlf = octets.find(b"\n\r\n", at)
+    bare = octets.find(b"\n\n", at, crlf if crlf >= 0 else len(octets))
     if bare >= 0:
         return bare + 2
     return crlf + 3 if crlf >= 0 else -1
 
 
-def read_head(octets: bytes) -> Head:
-    """Read a whole head."""
+def read_head(octets: bytes, known: FieldLines | None = None) -> Head:
+    """Read a whole head; `known` are lines read before."""
+    known = FieldLines() if known is None else known
     text = octets.decode("ascii") if octets.isascii() else octets.decode("utf-8", "replace")
     lines = text.split("\r\n")
     if text.count("\n") != len(lines) - 1:
@@ -65,7 +79,7 @@ def read_head(octets: bytes) -> Head:
                 headers[name] = f"{headers[name]} {line.strip()}"
             head.problem = head.problem or "a folded header line"
             continue
-        field = _FIELDS.get(line)
+        field = known.get(line)
         if field is not None:
             name, value = field
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
@@ -79,10 +93,8 @@ def read_head(octets: bytes) -> Head:
                 continue
         name = name.lower()
         value = value.strip()
-        if not head.problem and len(line) <= SHORT and name not in UNLIKE:
-            if len(_FIELDS) >= REMEMBERED:
-                _FIELDS.clear()
-            _FIELDS[line] = (name, value)
+        if not head.problem:
+            known.keep(line, name, value)
         if name in headers:
             headers[name] = f"{headers[name]}, {value}"
         else:

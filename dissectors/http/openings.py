@@ -15,6 +15,7 @@ from hashlib import sha1
 from typing import NamedTuple
 
 from dissectors.http.dialogue import Dialogue, Exchange
+from dissectors.http.head import FieldLines
 from dissectors.http.upgrade import GUID, RIGHT, Handshake
 from dissectors.schemas import ACCEPTED
 
@@ -51,9 +52,10 @@ class _Pair(NamedTuple):
 
 
 class Openings:
-    """The openings of one analysis."""
+    """The openings of one analysis; `lines` are header lines that it read before."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: FieldLines | None = None) -> None:
+        self._lines = FieldLines() if lines is None else lines
         self._known: dict[tuple[bytes, bytes], Opening] = {}
         self._recent: list[_Pair] = []
         self._count = 0
@@ -91,7 +93,7 @@ class Openings:
         return opening, key.decode(), accept.decode()
 
     def _learn(self, kind: tuple[bytes, bytes], request: bytes, response: bytes) -> Opening | None:
-        dialogue = Dialogue(0)
+        dialogue = Dialogue(0, lines=self._lines)
         dialogue.feed(0, 0, request, 0)
         dialogue.feed(1, 0, response, 1)
         upgrade = dialogue.upgrade

@@ -142,6 +142,8 @@ REFUSABLE = frozenset(
      Note.KEY_MISSING, Note.KEY_BAD, Note.VERSION_MISSING, Note.VERSION_OTHER)
 )  # fmt: skip
 """What is wrong with a request to which RFC 6455 §4.2.1 forbids a 101."""
+OF_BOTH = (Note.REQUEST_WRONGLY_ACCEPTED, Note.SUBPROTOCOL_NOT_OFFERED, Note.EXTENSION_NOT_OFFERED)
+"""What is wrong with a response by its request: not to be judged where that was not captured."""
 SEPARATORS = frozenset('()<>@,;:\\"/[]?={} \t')
 """RFC 2616 §2.2, by which RFC 6455 §4.1 defines the names of subprotocols."""
 

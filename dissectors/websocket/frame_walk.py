@@ -379,8 +379,8 @@ def walk(
 ) -> int:
     """Walk spans from the `first` on, in the order of delivery. Kind 0 is data, which stands in `octets` at its
     position; kind 1 is a gap; 4 and 5 end a direction; others are passed over. Spans of one slot may repeat offsets;
-    where they leave some out, framing is lost. Returns how far it came: behind the last span, or behind one that made
-    its slot ripe for a look."""
+    where they leave some out, framing is lost. Returns how far it came: behind the last span, or where a span
+    made its slot ripe for a look."""
     for span in range(first, len(slot_of)):
         slot = slot_of[span]
         kind = kind_of[span]
@@ -405,6 +405,11 @@ def walk(
         packet = packet_of[span]
         time = time_of[span]
         events.now = notes.now = release_of[span]
+        if offset > known and directions.mode[slot] == 2 and directions.searching:
+            # the search must not take octets for neighbours that are none: the span is walked again behind the hole
+            directions.at[slot] = offset
+            park(directions, parked, slot, 1, known, offset - known, -1, packet, time)
+            return span
         if offset > known and directions.mode[slot] != 2:
             # spans that were never handed over: nothing may be read across them
             lose(directions, notes, slot, known, offset - known, offset, packet, time)

@@ -27,3 +27,8 @@ cdef int chain(Found found, const unsigned char[::1] octets, const unsigned char
                follower=cython.longlong, found=Found)
 cpdef Found search(const unsigned char[::1] octets, const unsigned char[::1] starts, int client, int defined,
                    int ended)
+
+@cython.locals(stop=cython.longlong, at=cython.longlong, bits=cython.int, total=cython.longlong, opened=cython.int,
+               found=Found)
+cpdef long long weigh(const unsigned char[::1] octets, const unsigned char[::1] starts, int client, int defined,
+                      int ended) except -1

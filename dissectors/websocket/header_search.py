@@ -33,6 +33,8 @@ LANDED = 7
 """Bits of a header whose length leads exactly to the next one: lengths have seven bits, or more."""
 LONGEST = 1 << 30
 """Octets. A payload above 1 GiB is not believed: servers accept 100 MiB at most by default (ws)."""
+ENDED = 6
+"""Bits of an end of the last frame where the direction ends."""
 TEXT = 1024
 """Octets of a text that are looked at, so that the search stays linear."""
 NEVER, UNKNOWN = -2, -1
@@ -148,7 +150,7 @@ def chain(found: Found, octets: memoryview, starts: memoryview, at: int, stop: i
     opened = 2
     while True:
         if at >= stop:
-            total = 6 if ended and at == stop and path else 0
+            total = ENDED if ended and at == stop and path else 0
             break
         place = 3 * at + opened
         known = found.worth[place]
@@ -203,3 +205,27 @@ def search(octets: memoryview, starts: memoryview, client: int, defined: int, en
         found.sure = 1 if own >= FIRST + distance + 8 else 0
         break
     return found
+
+
+def weigh(octets: memoryview, starts: memoryview, client: int, defined: int, ended: int) -> int:
+    """Bits by which `octets`, of a direction of which nothing is known, are frames; the arguments are those of
+    `search`. Only final frames count: a protocol of records behind a length of two octets (DNS, RFC 1035 §4.2.2) makes
+    a faultless chain of fragments without an end. A first header that does not carry itself does not count."""
+    stop = len(octets)
+    found = search(octets, starts, client, defined, ended)
+    if found.at < 0:
+        return 0
+    at = found.at
+    total = -log2(at + 1)
+    opened = 2
+    while at < stop:
+        bits = header(found, octets, at, stop, client, defined, opened)
+        if bits > 0 and octets[at] & 128 and (at > found.at or found.sure):
+            total += bits + 4 * starts[at]
+        if not found.size:
+            return max(total, 0)
+        at += found.size
+        opened = found.open
+    if ended and at == stop:
+        total += ENDED
+    return max(total, 0)

@@ -31,6 +31,8 @@ cdef object checkpoint(Folds folds, long long slot, long long row)
 @cython.locals(out=bytes)
 cdef object inflate(Folds folds, long long slot, object data)
 
+cdef object unproven(Folds folds, long long slot)
+
 @cython.locals(opcode=cython.int)
 cdef object begin_message(Folds folds, MessageRows rows, NoteRows notes, long long slot, int first, long long offset,
                           long long packet, long long time, long long recovered)

@@ -15,6 +15,11 @@ the window stays in step; above `limit` octets the message is given up, and with
 missing the context is lost: with takeover for the rest of the direction, without it for this message only. A message
 whose context is lost is counted, never guessed.
 
+Where nobody saw what was agreed, deflate is tried (`TRIED`). The first message is inflated without a context, and so
+is each one behind a message that could not be. Blocks hold their own codes, and zlib refuses a distance that reaches
+behind what it has put out: so what inflates is what was sent, whoever keeps a context, and what does not inflate needed
+octets that are missing. A text that is not UTF-8 counts as the latter until a message of the direction has inflated.
+
 Behind octets whose framing was lost (`resume`) messages are missing: one that is open never ends, the first one may go
 on with one that began there, and what a Pong answers may have been there.
 """
@@ -38,6 +43,9 @@ NOT_TEXT, VALID, INVALID, UNKNOWN = 0, 1, 2, 3
 PLAIN, INFLATED, FAILED, CONTEXT_LOST, OVER_LIMIT, FINAL_BLOCK = 0, 1, 2, 3, 4, 5
 """Codes of the column `inflate`; the last is inflated too, and becomes a note."""
 
+NO_TAKEOVER, TAKEOVER, TRIED, PROVEN = range(4)
+"""What is known of a direction's context: whether its sender keeps it; or nothing, before and after a message that was
+inflated all the same."""
 PINGS = 1024
 """Pings of one direction that may wait for their pong at once."""
 CHECKPOINT = 1 << 20
@@ -173,13 +181,16 @@ def inflate(folds: Folds, slot: int, data: Any) -> None:
         try:
             out = inflater.decompress(data, PIECE)
         except zlib.error:
-            folds.inflate[slot] = FAILED
+            folds.inflate[slot] = FAILED if folds.takeover[slot] < 2 else CONTEXT_LOST
             folds.lost[slot] = 1
             return
         if out:
             folds.inflated[slot] += len(out)
             if folds.opcode[slot] == 1 and (folds.text[slot] or not out.isascii()):
                 folds.text[slot] = utf8(memoryview(out), 0, len(out), 0, 0, folds.text[slot])
+                if folds.text[slot] < 0 and folds.takeover[slot] == 2:
+                    unproven(folds, slot)
+                    return
             if folds.takeover[slot]:
                 keep(folds, slot, out)
             if folds.inflated[slot] > folds.limit:
@@ -201,6 +212,13 @@ def inflate(folds: Folds, slot: int, data: Any) -> None:
             return
         # a match may still be pending inside zlib even where it has taken all input
         data = inflater.unconsumed_tail
+
+
+def unproven(folds: Folds, slot: int) -> None:
+    """What came out of a trial is no text: nothing is claimed of it."""
+    folds.inflate[slot] = CONTEXT_LOST
+    folds.text[slot] = 0
+    folds.lost[slot] = 1
 
 
 def begin_message(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, first: int, offset: int,
@@ -232,11 +250,14 @@ def begin_message(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, f
     if folds.compressed[slot]:
         folds.inflate[slot] = INFLATED
         if folds.lost[slot]:
-            if folds.takeover[slot]:
+            if folds.takeover[slot] == 1:
                 folds.inflate[slot] = CONTEXT_LOST
             else:
                 folds.lost[slot] = 0
                 folds.inflaters[slot] = None
+                folds.recent[slot] = None
+                folds.recent_length[slot] = 0
+                folds.fresh[slot] = 0
         elif not folds.takeover[slot]:
             folds.inflaters[slot] = None
 
@@ -247,6 +268,11 @@ def end_message(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, com
     row = rows.count
     if row == rows.room:
         rows.grow()
+    if folds.takeover[slot] > 1 and folds.compressed[slot] and complete:
+        if folds.takeover[slot] == 2 and folds.text[slot]:
+            unproven(folds, slot)
+        elif folds.inflate[slot] == INFLATED or folds.inflate[slot] == FINAL_BLOCK:
+            folds.takeover[slot] = PROVEN
     state = folds.inflate[slot]
     length = folds.length[slot]
     inflated = length

@@ -67,6 +67,54 @@ def test_evidence_leads_to_packets_and_frames(tour: analyzer.Capture) -> None:
             assert item.packet is None or 1 <= item.packet <= tour.snapshot.traffic.packets
 
 
+def test_names_that_are_none_say_what_was_meant(tour: analyzer.Capture) -> None:
+    for look, near in (
+        (lambda: tour.table("frame"), "'frames'"), (lambda: tour.table("frames")["opcod"], "'opcode'"),
+        (lambda: tour.frames.column("payload_len"), "'payload_length'"), (lambda: tour.frames.values("sendr"), "'sender'"),
+        (lambda: tour.view("notes").column("severty"), "'severity'"), (lambda: tour.view("notes").values("cod", np.arange(1)), "'code'"),
+    ):  # fmt: skip
+        with pytest.raises(KeyError) as caught:
+            look()
+        assert f"did you mean {near}?" in str(caught.value)
+    with pytest.raises(analyzer.UnknownName, match=r"^there is no table 'frame'; did you mean 'frames'\?$"):
+        tour.table("frame")
+    assert issubclass(analyzer.UnknownName, analyzer.FramescopeError)
+
+
+def test_connections_are_found_by_key(tour: analyzer.Capture) -> None:
+    assert tour.connections["c4084"] == tour.connection("c4084") == tour.connections[1]
+    assert tour.connections[1:]["c9336"].path == "/feed"
+    for look in (
+        lambda: tour.connections["c4085"],
+        lambda: tour.connections[:1]["c4084"],
+        lambda: tour.connections["x"],
+    ):
+        with pytest.raises(KeyError, match="there is no connection"):
+            look()
+
+
+def test_rows_show_themselves_in_a_line(tour: analyzer.Capture) -> None:
+    assert repr(tour.connections[1]) == "<Connection 1 c4084 /chat?token=*** closed>"
+    assert repr(tour.frames.where("opcode == close")[0]).endswith(" c4084 client close 16 1000>")
+    assert repr(tour.messages[0]).startswith("<Message 0 c4084 server text ")
+    assert repr(tour.table("messages")) == f"<Table messages: {len(tour.messages)} rows, 18 columns>"
+
+
+def test_a_session_leads_to_its_legs() -> None:
+    with analyzer.open("sample:proxy-chain") as capture:
+        first, middle, last = (capture.connections[key] for key in ("c144", "c828", "c1884"))
+        assert [leg.key for leg in middle.legs] == ["c144", "c828", "c1884"]
+        assert first.legs == middle.legs == last.legs
+        assert (middle.client_leg, middle.server_leg, middle.other_view) == (first, last, None)
+        assert (first.client_leg, last.server_leg) == (None, None)
+        assert (first.proxied_source, middle.proxied_source) == (None, "127.0.0.1:50754")
+        assert first.tunnel is None
+    with analyzer.open("sample:tunnels") as capture:
+        assert [connection.connect_target for connection in capture.connections] == [None, "localhost:8311"]
+    with analyzer.open("sample:tour") as capture:
+        assert [len(connection.legs) for connection in capture.connections] == [1, 1, 1]
+
+
 def test_rows_are_sequences(tour: analyzer.Capture) -> None:
     frames = tour.frames
     assert list(frames[2:5]) == [frames[2], frames[3], frames[4]]

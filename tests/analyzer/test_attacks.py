@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import io
 import json
@@ -18,7 +19,7 @@ from analyzer.cli.main import main
 from analyzer.errors import FilterError
 from analyzer.escape import printable
 from analyzer.limits import Limits
-from dissectors.http.head import _FIELDS, SHORT, read_head
+from dissectors.http.head import REMEMBERED, SHORT, FieldLines, read_head
 from dissectors.schemas import NO_TIME
 from tests.outcome import everything
 from tests.wire.captures import interface, packet_block, pcap, section
@@ -251,9 +252,28 @@ def test_what_stands_before_damage_in_zstd_is_shown(tmp_path: Path, end: str) ->
 
 
 def test_a_line_that_is_kept_is_short() -> None:
+    lines = FieldLines()
     for number in range(20):
-        read_head(f"GET / HTTP/1.1\r\nX-{number}: {'long ' * 2000}\r\n\r\n".encode())
-    assert max(map(len, _FIELDS), default=0) <= SHORT
+        head = f"GET / HTTP/1.1\r\nX-{number}: {'long ' * 2000}\r\nY-{number}: short\r\n\r\n"
+        read_head(head.encode(), lines)
+    assert len(lines) == 20
+    assert max(map(len, lines)) <= SHORT
+
+
+def test_lines_that_are_kept_are_few() -> None:
+    lines = FieldLines()
+    for number in range(REMEMBERED + 10):
+        read_head(f"GET / HTTP/1.1\r\nX-{number}: y\r\n\r\n".encode(), lines)
+    assert len(lines) == 10
+
+
+def test_an_analysis_keeps_its_header_lines_to_itself(tmp_path: Path) -> None:
+    secret = "Authorization: Bearer of-one-capture-alone"
+    talk = Talk().open().send("C", f"GET / HTTP/1.1\r\nHost: a\r\n{secret}\r\n\r\n".encode())
+    with opened(tmp_path, pcap(talk.packets())) as capture:
+        assert len(capture.exchanges) == 1
+        gc.collect()
+        assert not [kept for kept in gc.get_objects() if isinstance(kept, dict) and secret in kept]
 
 
 def test_letters_without_a_shape_are_shown() -> None:

@@ -84,7 +84,7 @@ def made() -> Snapshot:
     tables = {schema.name: Table(schema) for schema in TABLES}
     strings, book = Strings(), AddressBook()
     one, two, v6 = (book.intern(packed) for packed in (b"\x0a\0\0\x01", b"\x0a\0\0\x02", V6))
-    chat, bye = strings.intern("/chat"), strings.intern("bye")
+    chat, bye, done = strings.intern("/chat"), strings.intern("bye"), strings.intern("done")
 
     def append(table: str, *given: dict[str, int]) -> None:
         tables[table].append(rows(table, *given))
@@ -109,7 +109,9 @@ def made() -> Snapshot:
            {"channel": 0, "direction": 1, "opcode": 15, "payload_length": 2**64 - 1})  # fmt: skip
     append("messages", {"channel": 0, "opcode": 9, "first_frame": 0, "last_frame": 0, "time": START},
            {"channel": 0, "direction": 1, "opcode": 10, "first_frame": 2, "answers": 0, "time": START + 3_000_000},
-           {"channel": 2, "opcode": 10, "answers": 3, "time": START}, {"channel": 2, "opcode": 9})  # fmt: skip
+           {"channel": 2, "opcode": 10, "answers": 3, "time": START}, {"channel": 2, "opcode": 9},
+           {"channel": 2, "opcode": 8, "first_frame": 1, "last_frame": 1, "close_code": 1000,
+            "close_reason": done})  # fmt: skip
     append("notes", {"code": Note.TCP_GAP, "severity": 1, "channel": -1},
            {"code": Note.RSV_NOT_NEGOTIATED, "severity": 3, "channel": 2, "direction": 1, "packet": 7})  # fmt: skip
     ends = {"client_address": one, "server_address": two, "server_port": 80}
@@ -144,15 +146,21 @@ JOINS: dict[tuple[str, str], list[Any]] = {
     ("frames", "target"): ["/chat", None, "/chat"],
     ("frames", "state"): ["open", "closed", "open"],
     ("frames", "verdict"): ["open-at-end", "unanswered-close", "open-at-end"],
-    ("frames", "close_code"): [None, 1001, None],
+    ("frames", "close_code"): [None, 1000, None],
+    ("frames", "close_reason"): [None, "done", None],
+    ("frames", "connection_close_code"): [None, 1001, None],
+    ("frames", "connection_close_reason"): [None, "bye", None],
     ("frames", "close_by"): [None, "server", None],
     ("frames", "reported_code"): [(None, None), (1001, 1006), (None, None)],
     ("frames", "compressed"): [True, False, True],
     ("frames", "idle"): [None, 4, None],
     ("frames", "time"): ["2023-11-14T22:13:26.000000000Z", None, None],
-    ("messages", "packet"): [7, None, None, None],
-    ("messages", "round_trip"): [None, 3_000_000, None, None],
-    ("messages", "close_reason"): [None] * 4,
+    ("messages", "packet"): [7, None, None, None, 8],
+    ("messages", "round_trip"): [None, 3_000_000, None, None, None],
+    ("messages", "close_code"): [None] * 4 + [1000],
+    ("messages", "close_reason"): [None] * 4 + ["done"],
+    ("messages", "connection_close_code"): [None, None, 1001, 1001, 1001],
+    ("exchanges", "close_code"): [None, None, None, 1001],
     ("exchanges", "connection"): ["c0", None, "c300", "c200"],
     ("exchanges", "state"): ["refused", None, "open", "closed"],
     ("exchanges", "verdict"): ["refused", None, "open-at-end", "unanswered-close"],
@@ -176,6 +184,8 @@ JOINS: dict[tuple[str, str], list[Any]] = {
     ("notes", "sender"): [None, "client"],
     ("notes", "client"): [None, "10.0.0.1"],
     ("notes", "client_port"): [None, 1002],
+    ("notes", "by"): [None, "client"],
+    ("notes", "close_code"): [None, 1001],
     ("notes", "code"): ["tcp-gap", "rsv-not-negotiated"],
     ("notes", "severity"): ["odd", "must"],
     ("notes", "verdict"): [None, "unanswered-close"],
@@ -193,6 +203,11 @@ FILTERS: dict[tuple[str, str], list[int]] = {
     ("frames", "packet == 8"): [1],
     ("frames", "host == 10.0.0.0/30"): [0, 1, 2],
     ("frames", "reported_code == 1006"): [1],
+    ("frames", "websocket.payload.close.status_code == 1000"): [1],
+    ("frames", "close_code == 1001"): [],
+    ("frames", "close_code"): [1],
+    ("frames", "opcode == close and close_code != 1000"): [],
+    ("frames", "opcode == close and connection_close_code != 1000"): [1],
     ("frames", "time > 5s"): [0],
     ("exchanges", "verdict == open-at-end"): [2],
     ("exchanges", "state == connecting"): [],
@@ -203,6 +218,8 @@ FILTERS: dict[tuple[str, str], list[int]] = {
     ("connections", "sentence ~ /1001/"): [2],
     ("connections", "sentence contains refused"): [0],
     ("notes", "sender == none"): [0],
+    ("notes", "by == client"): [1],
+    ("notes", "by == none"): [0],
     ("messages", "round_trip < 1s"): [1],
 }
 
@@ -237,7 +254,8 @@ def test_thinned_rows_stay_absent() -> None:
     assert values(frames, "connection") == ["c200", "c300"]
     assert values(frames, "packet") == [8, None]
     assert values(exchanges, "connection") == ["c0", "c300", "c200"]
-    assert values(View(snapshot, "messages"), "packet") == [None] * 4
+    assert values(View(snapshot, "messages"), "packet") == [None] * 4 + [8]
+    assert values(frames, "close_code") == [1000, None]
 
 
 @pytest.mark.parametrize("table", SHOWN)

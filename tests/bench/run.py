@@ -48,8 +48,10 @@ def peak_anonymous(command: list[str]) -> int:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    process.wait()
+    status = process.wait()
     watcher.join()
+    if status:
+        raise subprocess.CalledProcessError(status, command)
     return peak
 
 

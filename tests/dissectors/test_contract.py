@@ -24,8 +24,8 @@ from tests.wire.frames import BINARY, CLOSE, PING, TEXT, frame
 
 SOURCES = sorted(Path(str(dissectors.__file__)).parent.rglob("*.py"))
 PURE = frozenset(
-    ("__future__", "ast", "base64", "binascii", "bisect", "collections", "dataclasses", "dissectors", "enum", "hashlib",
-     "ipaddress", "numpy", "re", "threading", "typing", "zlib")
+    ("__future__", "ast", "base64", "binascii", "bisect", "collections", "dataclasses", "difflib", "dissectors", "enum",
+     "hashlib", "ipaddress", "numpy", "re", "threading", "typing", "zlib")
 )  # fmt: skip
 """What dissectors may import: nothing here reads a clock, a file or the environment."""
 

@@ -13,6 +13,7 @@ from tests.outcome import everything, snapshot_of, story
 from tests.wire.captures import pcap
 from tests.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Deflater, close_payload, frame
 from tests.wire.handshakes import request, response
+from tests.wire.packets import SYN
 from tests.wire.talks import KEY, Talk, duplicate, resegment, shuffle_within
 
 DEFLATE = (("Sec-WebSocket-Extensions", "permessage-deflate"),)
@@ -75,6 +76,26 @@ def test_chunks_and_disorder_together(seed: int) -> None:
     segments = shuffle_within(resegment(talk.segments, random), random, 5)
     capture = pcap(talk.packets(segments))
     assert everything(capture, random.randrange(150, 3000)) == everything(capture)
+
+
+@pytest.mark.parametrize("chunk", [2000, 4 << 20])
+def test_many_connections_that_deliver_nothing(chunk: int) -> None:
+    ports = range(1000, 3000)
+    syns = [packet for port in ports for packet in Talk(("10.0.0.9", port)).segment(0, SYN).packets()]
+    found = snapshot_of(pcap([*syns, *chat().packets()]), chunk)
+    assert found.traffic.packets == len(ports) + len(chat().segments)
+    assert (len(found["streams"]), len(found["connections"])) == (2001, 1)
+
+
+@pytest.mark.parametrize("chunk", [500, 3000, 4 << 20])
+def test_what_shows_late_to_be_of_no_interest_is_let_go_all_the_same(chunk: int) -> None:
+    talks = [Talk(("10.0.0.9", 1000 + port)) for port in range(100)]
+    rounds = 20
+    packets = [packet for number in range(rounds) for talk in talks
+               for packet in talk.send("CS"[number % 2], b"\5\5\5\5").packets()[-1:]]  # fmt: skip
+    found = snapshot_of(pcap([*packets, *chat().packets()]), chunk)
+    assert found.traffic.let_go == rounds * len(talks)
+    assert set(found["spans"]["stream"].tolist()) == set(found["packets"]["stream"].tolist()) == {len(talks)}
 
 
 def test_port_reuse_makes_two_connections() -> None:

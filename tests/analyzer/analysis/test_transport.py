@@ -116,6 +116,17 @@ def test_a_checksum_decides_between_copies(save: Save) -> None:
         assert texts(pcap(packets), save, overlap=policy)[0] == ["real"]
 
 
+def test_copies_beyond_the_limit_are_counted_once(save: Save) -> None:
+    talk = opened().frame("S", TEXT, "real")
+    fake = replace(talk.segments[-1], payload=frame(TEXT, "fake"), time=talk.time)
+    packets = [packet(segment) for segment in ended(talk).segments]
+    capture = pcap([*packets[:6], *[packet(fake)] * 5, *packets[6:]])
+    said, found, details = texts(capture, save, overlaps=2)
+    assert (said, found) == (["real"], [Note.TCP_OVERLAP_DIFFERS] * 2 + [Note.TCP_NOT_COMPARED])
+    assert details[-1] == "copies: 3"
+    assert Note.TCP_NOT_COMPARED not in texts(capture, save, overlaps=5)[1]
+
+
 @pytest.mark.parametrize("chunk", [150, 700])
 @pytest.mark.parametrize("policy", ["first", "last"])
 def test_a_correction_does_not_depend_on_chunks(save: Save, chunk: int, policy: str) -> None:

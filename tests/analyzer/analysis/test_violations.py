@@ -162,6 +162,7 @@ CASES: dict[Note, Case] = {
     Note.PING_NOT_ANSWERED: Case(M, R6455 + "5.5.2", lambda: server(frame(PING, "x")).frame("C", TEXT, "y")),
     Note.PONG_UNASKED: Case(O, R6455 + "5.5.3", lambda: server(frame(PONG, "x"))),
     Note.TCP_OVERLAP_DIFFERS: Case(S, "RFC 9293 §3.4", lambda: extra(opened().frame("S", TEXT, "a"), 1, -3, PSH | ACK, frame(TEXT, "b"))),
+    Note.TCP_NOT_COMPARED: Case(O, "RFC 9293 §3.4", lambda: extra(extra(opened().frame("S", TEXT, "a"), 1, -3, PSH | ACK, frame(TEXT, "a")), 1, -3, PSH | ACK, frame(TEXT, "a"))),
     Note.TCP_CHECKSUM_WRONG: Case(M, "RFC 9293 §3.1", lambda: opened().frame("S", TEXT, "a"), broken=(5, 50)),
     Note.IP_CHECKSUM_WRONG: Case(M, "RFC 791 §3.1", lambda: opened().frame("S", TEXT, "a"), broken=(5, 22)),
     Note.TCP_RESET_OUT_OF_WINDOW: Case(O, "RFC 9293 §3.10.7.4", lambda: extra(opened(), 1, 2**30, RST | ACK)),
@@ -201,7 +202,7 @@ def test_each_is_noted_once_at_its_place_and_nothing_else(note: Note, tmp_path: 
     talk = case.talk()
     path = tmp_path / "case.pcap"
     path.write_bytes(pcap(packets(case, talk)))
-    view = View(analyze(open_source([path]), limits=Limits(inflated=1000)), "notes")
+    view = View(analyze(open_source([path]), limits=Limits(inflated=1000, overlaps=1)), "notes")
     found = [Note(code) for code in view.table["code"].tolist()]
     assert sorted(found) == sorted((note, *case.also))
     record = view.record(found.index(note))

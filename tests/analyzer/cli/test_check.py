@@ -77,6 +77,32 @@ def test_sarif_names_rules_and_places(bad: str, capsys: pytest.CaptureFixture[st
         assert rules[result["ruleIndex"]] == result["ruleId"]
         assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].endswith("bad.pcap")
     assert sorted(result["level"] for result in run["results"]) == ["error", "error", "note"]
+    assert [result["properties"]["by"] for result in run["results"]] == ["client", "server", "client"]
+
+
+def test_the_summary_says_which_side_broke_what(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for path, told in ((bad, "1 violation by the client, 1 by the server:"),
+                       (str(SAMPLES / "keepalive-1011.pcapng"), "2 violations by the client:")):  # fmt: skip
+        main(["summary", path])
+        (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  notes")]
+        assert told in line
+
+
+def test_the_listing_and_filters_know_the_offender(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["notes", "--filter", "by == server", bad])
+    title, line = capsys.readouterr().out.splitlines()
+    assert line[title.index(" by ") + 1 :].split()[0] == "server"
+
+
+def test_damage_is_of_neither_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = Talk().open().upgrade().frame("C", TEXT, "a").frame("C", TEXT, "b" * 90).frame("C", TEXT, "c")
+    packets = talk.ack("S").fin("C").fin("S").packets()
+    path = tmp_path / "lost.pcap"
+    path.write_bytes(pcap([packet for number, packet in enumerate(packets) if number != 6]))
+    main(["notes", "--json", str(path)])
+    told = {note["code"]: note for note in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert (told["tcp-gap"]["sender"], told["tcp-gap"]["by"]) == ("client", None)
+    assert main(["check", "--role", "client", "--fail-on", "odd", str(path)]) == 0
 
 
 def test_what_was_left_undone_is_laid_to_the_side_that_owed_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import analyzer
+from analyzer.cli import explain
 from analyzer.cli.help import EXAMPLES_OF, VERBS
 from analyzer.cli.listing import SPARE, Manner, payload_writer, write
 from analyzer.cli.main import main
@@ -132,6 +133,60 @@ def test_explain_tells_all_and_writes_markdown(capsys: pytest.CaptureFixture[str
     assert "say which" in capsys.readouterr().err
 
 
+def explained(sample: str, width: int, terminal: bool = True) -> dict[str, str]:
+    """What `explain` says of each connection of a sample."""
+    told = {}
+    with analyzer.open(f"sample:{sample}") as capture:
+        view = capture.view("connections")
+        for place, key in enumerate(view.values("connection", np.arange(len(view)))):
+            page = Page(Terminal() if terminal else io.StringIO(), width, False, True)
+            explain.write(view, place, page, Manner(UTC, False, None), False)
+            told[key] = page.stream.getvalue()  # type: ignore[attr-defined]
+    return told
+
+
+@pytest.mark.parametrize("sample", ["tour", "proxy-chain", "tunnels", "nginx-idle", "socketio"])
+def test_explain_fits_a_terminal_and_loses_nothing(sample: str) -> None:
+    whole = explained(sample, 80, terminal=False)
+    for width in (80, 120):
+        for key, told in explained(sample, width).items():
+            lines = told.splitlines()
+            assert all(len(line) <= width for line in lines)
+            assert re.sub(r"\s", "", told) == re.sub(r"\s", "", whole[key])
+            assert not [line for line in lines if re.match(r" +(ns|µs|ms|s|B|kB)\b", line)]
+            starts = [line for line in lines if re.match(r"  \S", line)]
+            assert len(starts) == len([line for line in whole[key].splitlines() if line.startswith("  ")])
+    assert any(len(line) > 80 for told in whole.values() for line in told.splitlines())
+
+
+def test_explain_says_extensions_once() -> None:
+    tour = explained("tour", 200)
+    assert "extensions: permessage-deflate; server_max_window_bits=12; client_max_window_bits=12\n" in tour["c9336"]
+    assert "extensions: permessage-deflate\n" in tour["c4084"]
+    assert "extensions: none, not compressed\n" in explained("proxy-chain", 200)["c144"]
+
+
+def test_a_side_that_ended_itself_is_told_nothing() -> None:
+    told = explained("tour", 200)
+    assert "the server's API would report 1006" in told["c9336"]
+    assert "the client's API reports 1006" in told["c9336"]
+    assert "the server's API reports 1000" in told["c4084"]
+
+
+def test_a_proxy_has_no_application() -> None:
+    legs = explained("nginx-idle", 200)
+    front, back = legs["c132"], legs["c916"]
+    assert "the client's API reports 1006" in front
+    assert "the server's API" not in front
+    assert "the server's API reports 1006" in back
+    assert "the client's API" not in back
+    assert "this is leg 1 of 2 through a proxy (the server here); other leg: c916" in front
+    assert (
+        "this is leg 2 of 3 through 2 proxies (both ends here); other legs: c144, c1884"
+        in explained("proxy-chain", 200)["c828"]
+    )
+
+
 def test_secrets_are_shown_only_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
     for verb in ("summary", "handshakes", "connections"):
         run(verb, TOUR)
@@ -224,11 +279,11 @@ def test_a_capture_without_websocket_says_why(sample: str, why: str, capsys: pyt
 
 
 def test_other_reasons(save: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
-    middle = Talk().frame("C", TEXT, b"hello").frame("S", TEXT, b"hello")
+    middle = Talk().frame("C", TEXT, b"hello")
     http2 = Talk().open().send("C", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
     cut = pcap(Talk().open().upgrade().packets(), snaplen=80)
     for octets, why in (
-        (pcap([]), "no packets at all"), (pcap(middle.packets() * 1), "started after the handshake"),
+        (pcap([]), "no packets at all"), (pcap(middle.packets()), "too little of them"),
         (pcap(http2.packets()), "RFC 8441"), (cut, "snaplen"), (pcap(middle.packets(), link=147), "link type 147"),
     ):  # fmt: skip
         run("summary", save(octets))
@@ -435,6 +490,38 @@ def test_a_narrow_terminal_shows_what_matters(verb: str, told: str) -> None:
             assert max(map(len, lines)) <= width
             assert any(told in line for line in lines)
             assert all((title in lines[0]) is whole for title in SPARE[verb][:1])
+
+
+def test_closes_are_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["frames"], ["messages"], ["frames", "--payload", "text"], ["messages", "--payload", "none"]):
+        run(*words, "--filter", "websocket.payload.close.status_code == 1000", TOUR)
+        lines = capsys.readouterr().out.splitlines()[1:]
+        assert [line.split("  ")[-1].strip() for line in lines] == ['1000 "done for today"', "1000"]
+        assert all("close" in line for line in lines)
+    run("frames", "--filter", "opcode == close", "--payload", "hex", TOUR)
+    assert "03e8646f6e65" in capsys.readouterr().out
+
+
+def test_times_in_the_wrong_order_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    for since, until in (("2s", "1s"), ("23:00:00", "5s")):
+        assert run("frames", "--from", since, "--to", until, TOUR) == ExitStatus.USAGE
+        assert f"--from {since} is later than --to {until}" in capsys.readouterr().err
+    assert run("frames", "--from", "1s", "--to", "1s", TOUR) == ExitStatus.OK
+
+
+@pytest.mark.parametrize("text", ["idle > 5 parsecs", "idle > 5parsecs"])
+def test_a_unit_that_is_none_tells_those_that_are(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("connections", "--filter", text, TOUR) == ExitStatus.USAGE
+    assert "ns, us, µs, ms, s, m, min, h, d" in capsys.readouterr().err
+
+
+def test_each_frame_has_the_code_of_its_own_close(capsys: pytest.CaptureFixture[str]) -> None:
+    run("frames", "--json", "--connection", "c4084", TOUR)
+    frames = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {(frame["opcode"] == "close", frame["close_code"]) for frame in frames} == {(True, 1000), (False, None)}
+    assert [frame["close_reason"] for frame in frames if frame["opcode"] == "close"] == ["done for today", None]
+    run("frames", "--filter", "connection_close_code == 1000 and opcode == text", "--json", TOUR)
+    assert capsys.readouterr().out
 
 
 def test_frames_have_no_column_for_payload_that_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:

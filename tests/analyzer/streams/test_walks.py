@@ -199,6 +199,49 @@ def test_an_unacknowledged_hole_waits_for_the_end(feed: Feed) -> None:
     assert feed.finish() == [(0, GAP, 0, 10), (0, DATA, 10, 10)]
 
 
+UNTIMED = segment_walk.NO_TIME
+
+
+@pytest.mark.parametrize(("held", "later"), [(5, UNTIMED), (UNTIMED, 2 * 10**9), (UNTIMED, UNTIMED)])
+def test_a_missing_time_does_not_pass_for_a_long_one(feed: Feed, held: int, later: int) -> None:
+    feed(0, 0, 0, SYN)
+    feed(0, 11, 10, time=held)
+    assert feed(1, 500, 0, ACK, ack=21, time=later) == []
+    assert feed(1, 500, 0, ACK, ack=21, time=held) == []
+    timed = Feed(feed.module)
+    timed(0, 0, 0, SYN)
+    timed(0, 11, 10, time=5)
+    assert timed(1, 500, 0, ACK, ack=21, time=2 * 10**9) == [(0, GAP, 0, 10), (0, DATA, 10, 10)]
+
+
+def test_short_connections_without_a_start_hold_no_more_than_the_limit() -> None:
+    limit = PLAIN_SEGMENT.HELD_TOTAL
+    streams = 30_000
+    state: Any = segment_walk.Segments()
+    state.reserve(streams)
+    stream = np.arange(streams, dtype=np.int32)
+    zeros = {dtype: np.zeros(streams, dtype) for dtype in ("u1", "u2", "u4", "i8")}
+    delivered = {}
+    rounds = 12
+    for turn in range(rounds):
+        spans = segment_walk.Spans()
+        # the second packet of each stands before the first
+        seq = np.full(streams, 1000 + 10 * (turn ^ 1), np.uint32)
+        number = np.arange(turn * streams, (turn + 1) * streams)
+        segment_walk.walk(
+            state, spans, stream.data, zeros["u1"].data, seq.data, zeros["u4"].data, (zeros["u1"] + ACK).data,
+            zeros["u2"].data, zeros["u2"].data, (zeros["u4"] + 10).data, (zeros["u4"] + 10).data, zeros["i8"].data,
+            zeros["i8"].data, zeros["i8"].data, number.data,
+        )  # fmt: skip
+        assert state.holding_all <= limit
+        if spans.count:
+            delivered[turn] = spans.column("slot")
+    assert state.holding_all + sum(len(slots) for slots in delivered.values()) == rounds * streams > limit
+    # those that have waited longest, in order, each with what it held; the ninth waits for the tenth
+    assert delivered[8][:16].tolist() == [0] * 8 + [2] * 8
+    assert (np.diff(delivered[8]) >= 0).all()
+
+
 def test_far_ahead_costs_nothing(feed: Feed) -> None:
     feed(0, 0, 0, SYN)
     assert feed(0, 2**31 - 5, 10) == []

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dissectors.http.dialogue import HELD, INFINITE, Dialogue
-from dissectors.http.head import LIMIT
+from dissectors.http.head import LIMIT, end_of
 from dissectors.http.sniff import Claim, sniff
 from dissectors.http.upgrade import REFUSABLE, accept_of
 from dissectors.notes import Note
@@ -148,6 +148,29 @@ def test_what_is_held_is_bounded() -> None:
         dialogue.feed(1, number * (HELD // 20), b"y" * (HELD // 20), number)
     assert dialogue.wanted[1] == INFINITE
     assert {note.note for note in dialogue.notes} == {Note.HTTP_LIMIT}
+
+
+@pytest.mark.parametrize("name", sorted(TALKS))
+def test_octets_that_come_one_by_one_are_searched_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+
+    def watched(octets: bytes, searched: int = 0) -> int:
+        looked.append(len(octets) - searched)
+        return end_of(octets, searched)
+
+    client, server, _ = TALKS[name]
+    whole = found(play([(0, client), (1, server)]))
+    monkeypatch.setattr("dissectors.http.dialogue.end_of", watched)
+    pieces = [(side, bytes([octet])) for side, octets in enumerate((client, server)) for octet in octets]
+    assert found(play(pieces)) == whole
+    assert sum(looked) <= len(pieces)
+
+
+@given(st.binary(max_size=12).map(lambda octets: bytes(b"\r\n\n\nx"[octet % 5] for octet in octets)), st.data())
+def test_the_end_of_a_head_is_found_wherever_the_search_goes_on(octets: bytes, data: st.DataObject) -> None:
+    searched = data.draw(st.integers(0, len(octets)))
+    if end_of(octets[:searched]) < 0:
+        assert end_of(octets, searched) == end_of(octets)
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.binary(max_size=60)), max_size=10), st.booleans())
