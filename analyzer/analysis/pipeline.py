@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 import numpy as np
 
 from analyzer.analysis.connections import conclude
-from analyzer.analysis.conversations import ENCRYPTED, HTTP, OPAQUE, Conversations, Upgraded
+from analyzer.analysis.conversations import ENCRYPTED, HTTP, OPAQUE, Conversations
 from analyzer.analysis.datagrams import note_overlaps
 from analyzer.analysis.frames import Framing, Run
 from analyzer.analysis.middle import Piece
@@ -23,6 +23,7 @@ from analyzer.analysis.remains import append_remains
 from analyzer.analysis.snapshot import Snapshot, Traffic
 from analyzer.analysis.transport import note_transport
 from analyzer.analysis.unseen import unseen_octets
+from analyzer.analysis.upgrades import Upgraded
 from analyzer.capture.records import Records, Source
 from analyzer.limits import Limits
 from analyzer.packets.addresses import AddressBook
