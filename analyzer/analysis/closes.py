@@ -12,7 +12,7 @@ from analyzer.streams.assembly import Assembly
 from dissectors.notes import Note
 from dissectors.schemas import ACCEPTED, NO_TIME, OTHER, REFUSED
 from dissectors.tables import Array, Table
-from dissectors.websocket.opcodes import ABNORMAL, NO_STATUS
+from dissectors.websocket.opcodes import ABNORMAL, CLOSE, NO_STATUS
 
 FAILING = (Note.CLOSE_ONE_OCTET, Note.CLOSE_CODE_FORBIDDEN, Note.CLOSE_REASON_NOT_UTF8)
 """What is wrong with a Close that its receiver cannot take for one."""
@@ -30,12 +30,14 @@ def close_columns(tables: Mapping[str, Table], framing: Framing, assembly: Assem
     columns = _close_frames(tables, framing, client, number)
     columns |= tcp_ends(tables, stream, client)
     ends = unseen_ends(assembly)
-    lost = _lost(framing, number) | (ends[2 * stream] > 0) | (ends[2 * stream + 1] > 0)
+    halves = [_lost(framing, number, side) | (ends[2 * stream + side] > 0) for side in (client, 1 - client)]
+    lost = halves[0] | halves[1]
     columns |= _reported(tables, columns, lost)
     columns |= _idle(tables, framing, assembly, columns, stream, client, number)
     result = tables["handshakes"]["result"]
     died = np.where(lost, LOST, np.select([columns["end"] == 1, columns["end"] == 2], [FIN, RST], OPEN))
-    closed = np.where(columns["answer_message"] >= 0, CLEAN, UNANSWERED_CLOSE)
+    unknown = np.where(columns["close_by"] == 1, *halves)
+    closed = np.where(columns["answer_message"] >= 0, CLEAN, np.where(unknown, LOST, UNANSWERED_CLOSE))
     opened = np.where(columns["close_message"] >= 0, closed, died)
     columns["verdict"] = np.select(
         [result == ACCEPTED, result == REFUSED, result == OTHER], [opened, REFUSED_VERDICT, OTHER_PROTOCOL], NO_RESPONSE
@@ -55,7 +57,11 @@ def _close_frames(tables: Mapping[str, Table], framing: Framing, client: Array, 
     rows = framing.folds.whole["close_row"]
     by_client = _at(rows, number, client, -1)
     by_server = _at(rows, number, 1 - client, -1)
-    server_first = (by_server >= 0) & ((by_client < 0) | (by_server < by_client))
+    # rows of a direction that waited for lost octets stand behind those of the other
+    frames = tables["frames"]
+    place = [frames.take("last_packet", tables["messages"].take("last_frame", row)) for row in (by_client, by_server)]
+    earlier = np.where(place[0] == place[1], by_server < by_client, place[1] < place[0])
+    server_first = (by_server >= 0) & ((by_client < 0) | earlier)
     first = np.where(server_first, by_server, by_client)
     answer = np.where(first >= 0, np.where(server_first, by_client, by_server), -1)
     messages = tables["messages"]
@@ -92,13 +98,11 @@ def tcp_ends(tables: Mapping[str, Table], stream: Array, client: Array) -> dict[
     }  # fmt: skip
 
 
-def _lost(framing: Framing, number: Array) -> Array:
-    """Sessions of which a direction lost its framing: a Close may have been missed."""
+def _lost(framing: Framing, number: Array, side: Array) -> Array:
+    """Sessions of which this side lost its framing: a Close may have been missed."""
     state = framing.directions.whole
     mode = np.where(state["opaque"] > 0, state["mode"], 0)  # of a direction that said nothing, nothing is lost
-    first = _at(mode, number, np.zeros_like(number), 0) == 2
-    second = _at(mode, number, np.ones_like(number), 0) == 2
-    lost: Array = np.logical_or(first, second)
+    lost: Array = _at(mode, number, side, 0) == 2
     return lost
 
 
@@ -143,12 +147,34 @@ def _idle(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, col
     sign = np.where(closed, close_time, end_time)
     known = (closed | (columns["end"] > 0)) & (sign != NO_TIME)
     last_frame = framing.folds.whole["last_time"]
+    holed = closed & ((assembly.segments.column("missing")[np.stack([2 * stream, 2 * stream + 1])] > 0).any(axis=0))
     last_octet = assembly.segments.column("quiet_since")
     opened = tables["handshakes"]["last_time"]
     idle = {}
     for name, side in (("client", client), ("server", 1 - client)):
         frame = _at(last_frame, number, side, NO_TIME)
+        frame = _before_close(tables, columns, side, np.flatnonzero(holed), frame)
         before_close = np.where(frame == NO_TIME, opened, frame)
         last = np.where(closed, before_close, last_octet[2 * stream + side])
         idle[f"{name}_idle"] = np.where(known & (number >= 0) & (last != NO_TIME), np.maximum(sign - last, 0), -1)
     return idle
+
+
+def _before_close(tables: Mapping[str, Table], columns: Mapping[str, Array], side: Array, rows: Array,
+                  times: Array) -> Array:  # fmt: skip
+    """`times` with those of `rows` told anew. A walk stops to count at the first Close that it meets; behind a hole,
+    that of one side comes before frames of the other that crossed earlier."""
+    if not len(rows):
+        return times
+    times, messages, frames = times.copy(), tables["messages"], tables["frames"]
+    close = columns["close_message"][rows]
+    channel = messages.take("channel", close).astype(np.int64)
+    until = np.full((len(tables["channels"]), 2), -1, np.int64)
+    until[channel, side[rows]] = frames.take("last_packet", messages.take("last_frame", close))
+    place = frames["channel"].astype(np.int64), frames["direction"].astype(np.int64)
+    packet = frames["last_packet"]
+    before = (packet >= 0) & (packet <= until[place]) & (frames["opcode"] != CLOSE)
+    last = np.full(until.shape, NO_TIME, np.int64)
+    np.maximum.at(last, (place[0][before], place[1][before]), frames["time"][before])
+    times[rows] = last[channel, side[rows]]
+    return times

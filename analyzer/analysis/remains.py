@@ -10,6 +10,7 @@ import numpy.typing as npt
 from analyzer.analysis.channels import innermost
 from analyzer.analysis.frames import Framing
 from analyzer.analysis.observations import Observations
+from analyzer.analysis.unseen import unseen_ends
 from analyzer.schemas import LATE
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Note
@@ -27,7 +28,7 @@ def append_remains(tables: Mapping[str, Table], framing: Framing, assembly: Asse
     """Append the open frames and messages as rows that are not complete, and note what got no answer."""
     _frames(tables, framing, notes)
     _messages(tables, framing, notes)
-    _control(tables, framing, number_of, notes)
+    _control(tables, framing, assembly, number_of, notes)
     _gaps(tables, assembly, notes)
     _late(tables, notes)
 
@@ -82,7 +83,7 @@ def _messages(tables: Mapping[str, Table], framing: Framing, notes: Observations
     tables["messages"].append(MESSAGES.pack(rows))
 
 
-def _control(tables: Mapping[str, Table], framing: Framing, number_of: npt.NDArray[np.int64],
+def _control(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, number_of: npt.NDArray[np.int64],
              notes: Observations) -> None:  # fmt: skip
     folds = framing.folds
     ended = np.zeros(len(framing.channels), np.bool_)
@@ -91,7 +92,8 @@ def _control(tables: Mapping[str, Table], framing: Framing, number_of: npt.NDArr
     if any(folds.pings):
         _pings(tables, framing, ended, notes)
     rows = folds.whole["close_row"][: 2 * len(framing.channels)]
-    alone = np.flatnonzero((rows >= 0) & (rows.reshape(-1, 2)[:, ::-1].ravel() < 0) & np.repeat(ended, 2))
+    bare = (rows >= 0) & (rows.reshape(-1, 2)[:, ::-1].ravel() < 0) & np.repeat(ended, 2)
+    alone = np.flatnonzero(bare & ~_cut_short(tables, framing, assembly))
     for slot in alone.tolist():
         close = tables["messages"].row(int(rows[slot]))
         frame = tables["frames"].row(close["last_frame"])
@@ -100,6 +102,16 @@ def _control(tables: Mapping[str, Table], framing: Framing, number_of: npt.NDArr
         length = frame["header_length"] + frame["payload_length"]
         notes.one(Note.CLOSE_NOT_ANSWERED, framing.channels[slot >> 1], slot & 1, frame["offset"], length,
                   frame["last_packet"], close["time"])  # fmt: skip
+
+
+def _cut_short(tables: Mapping[str, Table], framing: Framing, assembly: Assembly) -> npt.NDArray[np.bool_]:
+    """Slots whose other side is not known to its end: an answer may stand in what is missing there."""
+    count = 2 * len(framing.channels)
+    streams = tables["channels"]["stream"].astype(np.int64)[np.array(framing.channels, np.int64)]
+    ends = unseen_ends(assembly)[np.stack([2 * streams, 2 * streams + 1], axis=1).ravel()]
+    short = (ends > 0) | (framing.directions.whole["mode"][:count] == 2)
+    other: npt.NDArray[np.bool_] = short.reshape(-1, 2)[:, ::-1].ravel()
+    return other
 
 
 def _pings(tables: Mapping[str, Table], framing: Framing, ended: npt.NDArray[np.bool_], notes: Observations) -> None:

@@ -189,6 +189,8 @@ def _closed(case: Case) -> str:
         return f"{sentence}; {other} answered after {duration(close['answered_after'])}{_tcp_end(case)}"
     if not case.connection[f"{other}_seen"]:
         return f"{sentence}; nothing of the {other} was captured{_tcp_end(case)}"
+    if close["verdict"] == LOST:
+        return f"{sentence}; whether the {other} sent one too is not known: octets of it are missing{_tcp_end(case)}"
     return f"{sentence}; {other} did not answer{_tcp_end(case)}"
 
 
@@ -207,6 +209,8 @@ def _died(case: Case) -> str:
 
 
 def _lost(case: Case) -> str:
+    if case.close["close_message"] >= 0:
+        return _closed(case)
     end = case.close["end"]
     ended = f"{SIDES[case.close['end_by']]} {TCP_ENDS[end]}" if end else "the capture ended"
     return f"unknown: octets are missing from the capture, a Close frame may be among them; then {ended}"

@@ -19,6 +19,8 @@ from dissectors.schemas import ACCEPTED, NO_TIME
 
 FRAMES_TOLD = 200
 """Lines of traffic told in full; a longer story leaves out its middle."""
+LAST = 2**62
+"""Where what no packet completed stands among packets."""
 HANGING, BEHIND_TIME = 4, 23
 """Where the lines of one item go on: behind its first word, and in the traffic behind time and packet."""
 OFFERED = {
@@ -231,6 +233,9 @@ def _traffic(view: View, record: dict[str, int], manner: Manner) -> list[str]:
     """Every message and control frame, a line each; of a long story the start and the end."""
     messages = View(view.snapshot, "messages", view.contents)
     mine = np.flatnonzero(messages.table["channel"] == record["channel"])
+    # rows stand where they were read: those behind a hole late, so that the sides would not interleave
+    numbers = [LAST if packet is None else packet for packet in messages.values("packet", mine)]
+    mine = mine[np.argsort(numbers, kind="stable")]
     left_out = max(len(mine) - FRAMES_TOLD, 0)
     picked = mine if not left_out else np.concatenate([mine[: FRAMES_TOLD // 2], mine[-FRAMES_TOLD // 2 :]])
     show = manner.payload or payload_writer("text", manner.secrets, 60)

@@ -48,6 +48,11 @@ class Manner:
 Cells = Callable[[View, npt.NDArray[np.int64], Manner], list[str]]
 
 
+def _own(name: str) -> Cells:
+    """A sentence of framescope's own: it holds no text of a peer, and its `close code: …` is no secret."""
+    return lambda view, places, manner: [printable(value or "-") for value in view.values(name, places)]
+
+
 def _plain(name: str) -> Cells:
     return lambda view, places, manner: [
         "-" if value is None or value == "" else manner.text(str(value)) for value in view.values(name, places)
@@ -216,7 +221,7 @@ LISTINGS: dict[str, tuple[tuple[str, Cells], ...]] = {
         ("connection", _plain("connection")), ("opened", _time("first_time")),
         ("client", _side("client")), ("server", _server), ("server name", _plain("server_name")),
         ("offers", _plain("protocols")), ("sent", _size("client_seen")), ("received", _size("server_seen")),
-        ("cause", _plain("cause")), ("confidence", _plain("confidence")), ("verdict", _plain("sentence")),
+        ("cause", _plain("cause")), ("confidence", _plain("confidence")), ("verdict", _own("sentence")),
     ),
     "incidents": (
         ("from", _time("first_time")), ("to", _time("last_time")), ("kind", _plain("kind")),

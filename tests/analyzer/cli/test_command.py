@@ -386,6 +386,8 @@ def test_incidents_and_encrypted_connections_are_listed(capsys: pytest.CaptureFi
     out = re.sub(r"\s+", " ", capsys.readouterr().out)
     assert "chat.example offering http/1.1" in out
     assert "close code: encrypted, unknown" in out
+    run("encrypted", "sample:tls-endings")
+    assert capsys.readouterr().out.count("close code: encrypted, unknown") == 10
 
 
 def test_a_hostile_server_name_stays_text(save: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
