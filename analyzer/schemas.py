@@ -17,14 +17,17 @@ from dissectors.schemas import (
 )
 from dissectors.tables import Column, Schema
 
+# Codes are plain integers: NumPy takes a member of an IntEnum for a 64-bit one, and widens each column it meets.
+TCP, UDP, ICMP, ARP, OTHER_IP, FRAGMENT, NOT_IP, MALFORMED, LINK_TYPE, QUIC = range(10)
+TUNNEL_CONTROL, TUNNEL_OTHER, TUNNEL_DEEP = 10, 11, 12
 KINDS = {
-    0: "tcp", 1: "udp", 2: "icmp", 3: "arp", 4: "other-ip", 5: "fragment", 6: "not-ip", 7: "malformed",
-    8: "link-type", 9: "quic", 10: "tunnel-control", 11: "tunnel-other", 12: "tunnel-deep",
+    TCP: "tcp", UDP: "udp", ICMP: "icmp", ARP: "arp", OTHER_IP: "other-ip", FRAGMENT: "fragment", NOT_IP: "not-ip",
+    MALFORMED: "malformed", LINK_TYPE: "link-type", QUIC: "quic", TUNNEL_CONTROL: "tunnel-control",
+    TUNNEL_OTHER: "tunnel-other", TUNNEL_DEEP: "tunnel-deep",
 }  # fmt: skip
 """What a captured record is, at its innermost. fragment: one that completes no datagram. link-type: its link type has
 no decoder here. tunnel-control: a message of a tunnel itself; tunnel-other: what it carries has no decoder here;
 tunnel-deep: too many tunnels inside each other."""
-# Codes are plain integers: NumPy takes a member of an IntEnum for a 64-bit one, and widens each column it meets.
 DATA, GAP, OVERLAP, LATE, END, RESET = range(6)
 SPAN_KINDS = {DATA: "data", GAP: "gap", OVERLAP: "overlap", LATE: "late", END: "end", RESET: "reset"}
 """end: the FIN, in order; reset: a RST."""

@@ -24,19 +24,20 @@ connection, so that nothing else need know.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
 
 from analyzer.analysis.encrypted import Encrypted
 from analyzer.analysis.exchanges import Place, exchange_row, handshake_row
 from analyzer.analysis.frames import Framing
-from analyzer.analysis.middle import ASKED, RSV1, Middle, Piece
+from analyzer.analysis.gathered import Gathered
+from analyzer.analysis.middle import ASKED, Middle, Piece
 from analyzer.analysis.observations import LAST, Observations
-from analyzer.analysis.openings import Agreed, Batch, Order, Rows, by_direction, gather
+from analyzer.analysis.openings import Agreed, Batch, Order, gather
 from analyzer.analysis.sniffing import protocol_of
+from analyzer.analysis.talks import Talk
+from analyzer.analysis.upgrades import UNKNOWN_DEFLATE, Left, Upgraded, agreed_of, deflate_of
 from analyzer.capture.records import Source
 from analyzer.limits import Limits
 from analyzer.schemas import (
@@ -44,13 +45,11 @@ from analyzer.schemas import (
     BY_REQUEST,
     BY_RESPONSE,
     CHANNELS,
-    CONNECT_CHANNEL,
     DATA,
     END,
     GAP,
     MIDDLE,
     RESET,
-    TCP_CHANNEL,
 )
 from analyzer.streams.assembly import Delivered
 from dissectors.columns import wider
@@ -58,11 +57,10 @@ from dissectors.http.dialogue import HELD, Dialogue, Exchange, Upgrade
 from dissectors.http.head import FieldLines
 from dissectors.http.openings import Openings
 from dissectors.http.sniff import Claim, sniff
-from dissectors.http.upgrade import Handshake
 from dissectors.notes import Note
 from dissectors.proxy import Broken, Passed, proxy_header
 from dissectors.schemas import ACCEPTED, EXCHANGES, HANDSHAKES
-from dissectors.tables import Array, Strings, Table
+from dissectors.tables import Strings, Table
 from dissectors.tls import HELLO_LIMIT, NOTHING, client_hello
 
 HTTP, WEBSOCKET, OPAQUE, ENCRYPTED = 0, 1, 2, 3
@@ -71,68 +69,6 @@ TLS_RECORDS = (b"\x16\x03", b"\x17\x03")
 """First octets of TLS: records of handshake, or of data where the capture began later (RFC 8446 §5.1)."""
 TLS_OR_PROXY = (b"\x16", b"\x17", b"P", b"\r")
 """First octets that begin TLS, or a PROXY header of either version: whoever begins so is asked further."""
-
-
-@dataclass(slots=True)
-class Talk:
-    """A connection in its HTTP phase. `dialogue` is None while its first octets do not tell yet; `seen` holds the
-    pieces that may have to be looked at again."""
-
-    stream: int
-    dialogue: Dialogue | None = None
-    channel: int = -1
-    last: int = -1
-    """Row of SPANS of its last piece."""
-    seen: list[Piece] = field(default_factory=list)
-    head: list[bytes] = field(default_factory=lambda: [b"", b""])
-    starts: list[int] = field(default_factory=lambda: [0, 0])
-    """Stream offsets at which what it says now begins."""
-    passed: Passed | None = None
-    """The PROXY header before it."""
-    fault: tuple[int, int, int, str] | None = None
-    """What is wrong with that: direction, offset, row of SPANS, in words."""
-    targets: list[str] = field(default_factory=list)
-    """What the CONNECTs around it asked for."""
-    parent: int = -1
-    waits: int = -1
-    """The direction that must be heard first: the client's, where a response was captured before its PROXY header."""
-    since: int = 0
-    """Pieces of `seen` that came before its first octets could be judged."""
-    middle: Middle | None = None
-    """Judges it where its handshake is not in the capture, or not all of it."""
-
-
-class Upgraded(NamedTuple):
-    """A connection that became WebSocket in this chunk, by its number there; `early` are pieces that were delivered
-    before."""
-
-    number: int
-    release: int
-    early: tuple[Piece, ...]
-
-
-class _Left(NamedTuple):
-    """An upgrade of this chunk that was read span by span."""
-
-    place: int
-    stream: int
-    channel: int
-    client: int
-    starts: tuple[int, int]
-    deflate: int
-    takeover: tuple[int, int]
-    """Of client and server."""
-    defined: int
-    unseen: tuple[int, int]
-    """1 for directions whose first frame's place is not known."""
-    release: int
-    early: tuple[Piece, ...]
-
-
-TRIED = 2
-"""The takeover of a sender of which it is not known, as in `message_walk`."""
-UNKNOWN_DEFLATE = 1, (TRIED, TRIED), RSV1
-"""What was agreed where nobody saw it."""
 
 
 class Conversations:
@@ -157,7 +93,7 @@ class Conversations:
         self._channels = Gathered(tables[CHANNELS.name], strings)
         self._exchanges = Gathered(tables[EXCHANGES.name], strings)
         self._handshakes = Gathered(tables[HANDSHAKES.name], strings)
-        self._upgrades: list[_Left] = []
+        self._upgrades: list[Left] = []
         self._at = 0
         self._left: dict[int, int] = {}
         self._moved: dict[int, int] = {}
@@ -297,7 +233,7 @@ class Conversations:
         if claim is Claim.REQUEST or claim is Claim.RESPONSE:
             client = side if claim is Claim.REQUEST else 1 - side
             known_by = BY_REQUEST if claim is Claim.REQUEST else BY_RESPONSE
-            talk.channel = self._channels.add(self._at, channel_row(talk, client, known_by))
+            talk.channel = self._channels.add(self._at, talk.row(client, known_by))
             talk.dialogue = Dialogue(client, (talk.starts[0], talk.starts[1]), self._lines)
             self._tell_fault(talk)
             self._again(talk, piece, octets, position)
@@ -308,7 +244,7 @@ class Conversations:
                 return
             self.protocols["tls"] += 1
             source = talk.passed.source if talk.passed else ""
-            self.encrypted.add(talk.stream, side if hello is not NOTHING else -1, hello, _target(talk), source)
+            self.encrypted.add(talk.stream, side if hello is not NOTHING else -1, hello, talk.target, source)
             self._tell_fault(talk)
             self._leave(talk, ENCRYPTED)
             return
@@ -341,7 +277,7 @@ class Conversations:
         elif found:
             client = middle.known()
             self.protocols["websocket"] += 1
-            talk.channel = self._channels.add(self._at, channel_row(talk, client, BY_MASK))
+            talk.channel = self._channels.add(self._at, talk.row(client, BY_MASK))
             self._begin(talk, client, (0, 0), UNKNOWN_DEFLATE, (1, 1), self._now)
         elif middle.over and talk.dialogue is not None:
             talk.middle = None
@@ -384,7 +320,7 @@ class Conversations:
         )
         agreed, takeover, defined = deflate
         self._upgrades.append(
-            _Left(self._at, talk.stream, talk.channel, client, starts, agreed, takeover, defined, unseen, release,
+            Left(self._at, talk.stream, talk.channel, client, starts, agreed, takeover, defined, unseen, release,
                   early)
         )  # fmt: skip
         self._leave(talk, WEBSOCKET)
@@ -496,7 +432,7 @@ class Conversations:
         for exchange in dialogue.exchanges:
             self._exchange(talk, exchange)
             if upgrade is None:
-                _forget(talk, exchange)
+                talk.forget(exchange)
         dialogue.exchanges.clear()
         if upgrade is not None:
             self._upgrade(talk, upgrade)
@@ -521,7 +457,7 @@ class Conversations:
         if shake is None or (shake.result != ACCEPTED and not upgrade.assumed) or talk.dialogue is None:
             self._leave(talk, OPAQUE)
             return
-        client, deflate, unseen, release = talk.dialogue.client, _deflate_of(shake), (0, 0), -1
+        client, deflate, unseen, release = talk.dialogue.client, deflate_of(shake), (0, 0), -1
         if upgrade.assumed:
             unsure = client if shake.result == ACCEPTED else 1 - client
             unseen, release = (1 - unsure, unsure), self._now
@@ -548,7 +484,7 @@ class Conversations:
     def _open(self, spans: Delivered | None, batch: Batch | None) -> list[Upgraded]:
         """Append the rows of the chunk, and hand the connections that left HTTP for WebSocket to the frame walk."""
         left, self._upgrades = self._upgrades, []
-        agreed = _agreed(left)
+        agreed = agreed_of(left)
         streams = np.array([upgrade.stream for upgrade in left], np.int64)
         if batch is None or spans is None:
             for gathered in (self._channels, self._exchanges, self._handshakes):
@@ -591,86 +527,3 @@ class Conversations:
         if packet in self.ahead:
             return Place(packet, self.ahead[packet])
         return Place(packet, self.tables["packets"].row(packet)["time"])
-
-
-def _target(talk: Talk) -> str:
-    return talk.targets[-1] if talk.targets else ""
-
-
-def channel_row(talk: Talk, client: int, known_by: int) -> tuple[int | str, ...]:
-    """A row of CHANNELS."""
-    passed = talk.passed or Passed(0, 0)
-    kind = CONNECT_CHANNEL if talk.targets else TCP_CHANNEL
-    return (kind, talk.stream, client, known_by, talk.parent, *talk.starts, _target(talk), passed.source,
-            passed.version, passed.destination, passed.details)  # fmt: skip
-
-
-def _forget(talk: Talk, exchange: Exchange) -> None:
-    """Pieces that an exchange used up need not be looked at again; what a client sent behind it may be frames."""
-    request = exchange.request_offset + exchange.request_head + max(exchange.request_body, 0)
-    response = exchange.response_offset + exchange.response_head + max(exchange.response_body, 0)
-    ends = (request, response) if exchange.direction == 0 else (response, request)
-    talk.seen = [piece for piece in talk.seen if piece.offset + piece.length > ends[piece.slot & 1]]
-
-
-class Gathered:
-    """Rows of one table that a chunk adds: those that were read span by span, and those of a batch, both told by their
-    places in the spans of the chunk."""
-
-    def __init__(self, table: Table, strings: Strings) -> None:
-        self.table = table
-        self._strings = strings
-        self._rows: list[tuple[int | str, ...]] = []
-        self._places: list[int] = []
-        self._order = Order(np.empty(0, np.int64))
-
-    def expect(self, places: Rows) -> None:
-        """A batch adds rows at these places."""
-        self._order = Order(places)
-
-    def add(self, place: int, row: tuple[int | str, ...]) -> int:
-        """Add one; returns its number in the table."""
-        number = len(self.table) + len(self._rows) + self._order.before(place)
-        self._rows.append(row)
-        self._places.append(place)
-        return number
-
-    def absent(self, count: int) -> dict[str, Array]:
-        """Columns of rows that have nothing."""
-        return {column.name: np.full(count, column.null or 0, column.dtype) for column in self.table.schema.columns}
-
-    def append(self, batch: Mapping[str, Array] | None = None) -> Rows:
-        """Append everything to the table, the rows of the batch among them, whose numbers are returned."""
-        columns = self.table.schema.pack(self._rows, self._strings)
-        stands = np.empty(0, np.int64)
-        if batch is not None:
-            order, stands = self._order.merge(np.array(self._places, np.int64))
-            columns = {name: np.concatenate([column, batch[name]])[order] for name, column in columns.items()}
-        first = self.table.append(columns)
-        self._rows.clear()
-        self._places.clear()
-        self._order = Order(np.empty(0, np.int64))
-        return stands + first
-
-
-def _deflate_of(shake: Handshake) -> tuple[int, tuple[int, int], int]:
-    """Whether deflate was agreed, the takeovers, and the reserved bits that are defined; of a request without its
-    response, what it offers is tried."""
-    if shake.result == ACCEPTED:
-        deflate = shake.deflate
-        return int(deflate.agreed), (int(deflate.client_takeover), int(deflate.server_takeover)), shake.defined
-    return UNKNOWN_DEFLATE if "permessage-deflate" in shake.extensions_offered else (0, (0, 0), 0)
-
-
-def _agreed(left: Sequence[_Left]) -> Agreed:
-    """How the frames of these are to be read."""
-    client, deflate, defined, channel = (
-        np.array([getattr(upgrade, name) for upgrade in left], np.int64)
-        for name in ("client", "deflate", "defined", "channel")
-    )
-    takeover, starts, unseen = (
-        np.array([getattr(upgrade, name) for upgrade in left], np.int64).reshape(-1, 2)
-        for name in ("takeover", "starts", "unseen")
-    )
-    takeover = by_direction(client, takeover[:, 0], takeover[:, 1])
-    return Agreed(channel, client, starts, deflate, takeover, defined, unseen)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from analyzer.analysis.channels import innermost
 from analyzer.analysis.observations import Observations
 from dissectors.notes import Note
 from dissectors.tables import Table
@@ -16,9 +17,7 @@ def note_overlaps(tables: Mapping[str, Table], overlaps: Iterable[tuple[int, str
     found = list(overlaps)
     if not found:
         return
-    packets, channels = tables["packets"], tables["channels"]
-    channel_of = np.full(len(tables["streams"]) + 1, -1, np.int64)
-    channel_of[channels["stream"]] = np.arange(len(channels))
+    packets, channel_of = tables["packets"], innermost(tables)
     numbers = np.array([packet for packet, _ in found], np.int64)
     cells = (packets.take(name, numbers).tolist() for name in ("stream", "direction", "time"))
     for (packet, how), stream, direction, time in zip(found, *cells, strict=True):

@@ -8,6 +8,7 @@ import numpy as np
 
 from analyzer.analysis.facts import SECOND, Facts
 from analyzer.analysis.frames import Framing
+from analyzer.packets.layouts import ACK, FIN, RST, SYN
 from analyzer.streams.sequence import distances
 from dissectors.notes import Layer, Severity
 from dissectors.schemas import NO_TIME
@@ -15,7 +16,6 @@ from dissectors.tables import Array, Strings, Table
 from dissectors.websocket.opcodes import NO_STATUS, PING
 
 Columns = Mapping[str, Array]
-RST_BIT = 4
 AT_ONCE = 50_000_000
 """ns within which a proxy ends both of its legs; nginx and HAProxy take 0.1 ms on loopback."""
 
@@ -165,7 +165,7 @@ def _transport(tables: Mapping[str, Table], stream: Array, client: Array, ender:
     ends[stream] = np.where(ender < 0, -1, np.where(ender == 0, client, 1 - client))
     behind = numbers > end_packet[slot >> 1]
     after = behind & (length > 0) & (ends[slot >> 1] == 1 - (slot & 1))
-    reset = behind & (flags & RST_BIT != 0) & (ends[slot >> 1] == (slot & 1))
+    reset = behind & (flags & RST != 0) & (ends[slot >> 1] == (slot & 1))
     sent = np.bincount(slot[after] >> 1, weights=length[after], minlength=slots // 2)
     found["sent_after_fin"] = sent.astype(np.int64)[stream]
     found["other_reset"] = (np.bincount(slot[reset] >> 1, minlength=slots // 2) > 0).astype(np.int64)[stream]
@@ -175,13 +175,13 @@ def _transport(tables: Mapping[str, Table], stream: Array, client: Array, ender:
 def _stalled(packets: Table, slots: int, stream: Array, end_time: Array) -> Array:
     """How long the window of either side had been zero when TCP ended, -1 where it was open."""
     window = packets["window"]
-    shut = np.flatnonzero((window == 0) & (packets["flags"] & 7 == 0) & (packets["stream"] >= 0))
+    shut = np.flatnonzero((window == 0) & (packets["flags"] & (FIN | SYN | RST) == 0) & (packets["stream"] >= 0))
     if not len(shut):
         return np.full(len(stream), -1, np.int64)
     slot = 2 * packets["stream"].astype(np.int64) + packets["direction"]
     time = packets["time"]
     opened = np.full(slots, -1, np.int64)
-    opens = np.flatnonzero((window > 0) & (packets["flags"] & 7 == 0) & (slot >= 0))
+    opens = np.flatnonzero((window > 0) & (packets["flags"] & (FIN | SYN | RST) == 0) & (slot >= 0))
     opened[slot[opens]] = opens
     still = shut[shut > opened[slot[shut]]][::-1]
     since = np.full(slots, NO_TIME, np.int64)
@@ -217,7 +217,7 @@ def _owed(seq: Array, ack: Array, slot: Array, length: Array, flags: Array, slot
     sent = np.zeros(slots, np.bool_)
     stop[slot[data]] = seq[data].astype(np.int64) + length[data]
     sent[slot[data]] = True
-    acks = np.flatnonzero(flags & (16 | RST_BIT) == 16)
+    acks = np.flatnonzero(flags & (ACK | RST) == ACK)
     reach = np.full(slots, -1, np.int64)
     reach[slot[acks] ^ 1] = ack[acks]
     owed: Array = np.where(sent & (reach >= 0), np.maximum(distances(stop - reach), 0), 0)

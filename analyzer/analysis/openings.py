@@ -17,13 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.analysis.exchanges import Place, exchange_row, handshake_row
+from analyzer.schemas import DATA
 from analyzer.streams.assembly import Delivered
 from dissectors.http.openings import LONGEST, Opening, Openings
 from dissectors.schemas import EXCHANGES, HANDSHAKES
 from dissectors.tables import Array, Schema, Strings
 
-DATA = 0
-"""The code of `schemas.SPAN_KINDS`."""
 SHORTEST = 64
 """Octets. A request with the fields that RFC 6455 §4.1 asks for has over a hundred, its response over eighty."""
 

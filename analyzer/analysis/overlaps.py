@@ -19,15 +19,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.analysis.channels import innermost
 from analyzer.analysis.observations import Observations
 from analyzer.capture.records import Source
 from analyzer.limits import Limits
 from analyzer.packets.checksum import Checksum, judge
+from analyzer.schemas import DATA, OVERLAP
 from dissectors.notes import Note
 from dissectors.tables import Array, Table, distinct
 
-DATA, OVERLAP = 0, 2
-"""Codes of `schemas.SPAN_KINDS`."""
 FAILED = (Checksum.WRONG, Checksum.IP_WRONG)
 NOTES = {Checksum.WRONG: Note.TCP_CHECKSUM_WRONG, Checksum.IP_WRONG: Note.IP_CHECKSUM_WRONG}
 
@@ -63,8 +63,7 @@ class Copies:
         self.source = source
         self.limits = limits
         self.corrections: list[Correction] = []
-        self.channel_of = np.full(len(tables["streams"]), -1, np.int64)
-        self.channel_of[tables["channels"]["stream"]] = np.arange(len(tables["channels"]))
+        self.channel_of = innermost(tables)
         self._judged: dict[int, Checksum] = {}
 
     def compare(self, notes: Observations) -> None:

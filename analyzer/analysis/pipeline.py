@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 import numpy as np
 
 from analyzer.analysis.connections import conclude
-from analyzer.analysis.conversations import ENCRYPTED, HTTP, OPAQUE, Conversations, Upgraded
+from analyzer.analysis.conversations import ENCRYPTED, HTTP, OPAQUE, Conversations
 from analyzer.analysis.datagrams import note_overlaps
 from analyzer.analysis.frames import Framing, Run
 from analyzer.analysis.middle import Piece
@@ -23,19 +23,18 @@ from analyzer.analysis.remains import append_remains
 from analyzer.analysis.snapshot import Snapshot, Traffic
 from analyzer.analysis.transport import note_transport
 from analyzer.analysis.unseen import unseen_octets
+from analyzer.analysis.upgrades import Upgraded
 from analyzer.capture.records import Records, Source
 from analyzer.limits import Limits
 from analyzer.packets.addresses import AddressBook
 from analyzer.packets.decode import decode
 from analyzer.packets.fragments import Fragments
 from analyzer.packets.unwrapping import Unwrapping
-from analyzer.schemas import DATA, END, KINDS, TABLES
+from analyzer.schemas import DATA, END, FRAGMENT, KINDS, LINK_TYPE, TABLES
 from analyzer.streams.assembly import Assembly, Delivered
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
 
-FRAGMENT, LINK_TYPE = 5, 8
-"""Codes of `schemas.KINDS`: of a datagram that another record completes; a link type without a decoder."""
 UNSEALED = 2
 """Blocks at the end of a table that still keep the rows of traffic of no interest: what a stream is shows soon. Where
 it did not, a block is looked at again each time its age has doubled."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from analyzer.analysis.conversations import WEBSOCKET
 from analyzer.analysis.observations import LAST
 from analyzer.analysis.openings import Agreed
 from analyzer.analysis.pipeline import Analysis
@@ -194,7 +195,7 @@ def _open(analysis: Analysis, opened: Opened, told: Deflate | None) -> None:
         np.array([defined]), np.zeros((1, 2), np.int64),
     )  # fmt: skip
     analysis.conversations.number[0] = analysis.framing.open(agreed)
-    analysis.conversations.phase[0] = 1  # WebSocket
+    analysis.conversations.phase[0] = WEBSOCKET
     for note, side, detail in opened.findings:
         analysis.notes.one(note, 0, side, 0, opened.lengths[side], detail=detail, release=0)
 

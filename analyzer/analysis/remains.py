@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.analysis.channels import innermost
 from analyzer.analysis.frames import Framing
 from analyzer.analysis.observations import Observations
 from analyzer.analysis.unseen import unseen_ends
@@ -136,12 +137,11 @@ def _pings(tables: Mapping[str, Table], framing: Framing, ended: npt.NDArray[np.
 
 def _late(tables: Mapping[str, Table], notes: Observations) -> None:
     """Octets that came for a hole which had been given up."""
-    spans, channels = tables["spans"], tables["channels"]
+    spans = tables["spans"]
     rows = np.flatnonzero(spans["kind"] == LATE)
     if not len(rows):
         return
-    channel_of = np.full(len(tables["streams"]), -1, np.int64)
-    channel_of[channels["stream"]] = np.arange(len(channels))
+    channel_of = innermost(tables)
     for row in rows.tolist():
         channel = int(channel_of[spans["stream"][row]])
         if channel >= 0:
@@ -157,8 +157,8 @@ def _gaps(tables: Mapping[str, Table], assembly: Assembly, notes: Observations) 
     if not missing.any():
         return
     streams = tables["channels"]["stream"].astype(np.int64)
-    innermost = ~np.isin(np.arange(len(streams)), tables["channels"]["parent"])
+    inside = innermost(tables)[streams] == np.arange(len(streams))
     for direction in (0, 1):
-        octets = missing[2 * streams + direction] * innermost
+        octets = missing[2 * streams + direction] * inside
         for channel in np.flatnonzero(octets).tolist():
             notes.one(Note.TCP_GAP, channel, direction, -1, int(octets[channel]))

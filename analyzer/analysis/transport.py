@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from analyzer.analysis.channels import innermost
 from analyzer.analysis.observations import Observations
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Note
@@ -46,8 +47,7 @@ def transport_columns(assembly: Assembly, stream: Array, client: Array) -> dict[
 def note_transport(tables: Mapping[str, Table], assembly: Assembly, notes: Observations) -> None:
     """One note for each kind of thing in each direction of a channel."""
     segments, packets = assembly.segments, tables["packets"]
-    channel_of = np.full(len(tables["streams"]), -1, np.int64)
-    channel_of[tables["channels"]["stream"]] = np.arange(len(tables["channels"]))
+    channel_of = innermost(tables)
     for name, note in PLACED.items():
         counts = segments.tally(name)
         stem = STEM.get(name, name)

@@ -14,22 +14,19 @@ import numpy as np
 from analyzer.capture.records import Records
 from analyzer.packets.addresses import AddressBook
 from analyzer.packets.decoded import Decoded
-from analyzer.packets.layouts import IPV4, IPV6, TCP
+from analyzer.packets.layouts import AUTHENTICATION, EXTENSIONS, FRAGMENT_HEADER, GTP_PORT, IPV4, IPV6, TCP, VXLAN_PORT
 from analyzer.packets.link import ARP, LINKS, NOT_IP, UNDECIDED, WRAPPERS, Octets
 from analyzer.packets.link import IPV4 as ETHER_IPV4
 from analyzer.packets.link import IPV6 as ETHER_IPV6
 from analyzer.packets.unwrapping import Unwrapping
+from analyzer.schemas import ARP as ARP_KIND
+from analyzer.schemas import FRAGMENT, ICMP, LINK_TYPE, MALFORMED, OTHER_IP, QUIC, UDP
+from analyzer.schemas import NOT_IP as NOT_IP_KIND
+from analyzer.schemas import TCP as TCP_KIND
 from dissectors.tables import Array, distinct
 
-TCP_KIND, UDP, ICMP, ARP_KIND, OTHER_IP, FRAGMENT, NOT_IP_KIND, MALFORMED, LINK_TYPE, QUIC = range(10)
-"""Codes of `schemas.KINDS`."""
-HOP_BY_HOP, ROUTING, FRAGMENT_HEADER, AUTHENTICATION, DESTINATION = 0, 43, 44, 51, 60
-EXTENSIONS = (HOP_BY_HOP, ROUTING, FRAGMENT_HEADER, AUTHENTICATION, DESTINATION)
-"""IPv6 extension headers that are passed over (RFC 8200 §4, RFC 4302)."""
 TUNNELS = (4, 41, 47, 137)
 """IP protocols that carry packets: IPv4, IPv6, GRE, MPLS."""
-TUNNEL_PORTS = (4789, 2152)
-"""UDP ports of VXLAN (RFC 7348 §5) and GTP-U (3GPP TS 29.281 §4.4.2)."""
 CHAIN = 4
 """Extension headers followed on columns."""
 QUIC_VERSIONS = (1, 0x6B3343CF)
@@ -171,7 +168,7 @@ def _wrapped(octets: Octets, kind: Array, protocol: Array, transport: Array, end
     found: Array = (kind == OTHER_IP) & np.isin(protocol, TUNNELS)
     udp = np.flatnonzero(kind == UDP)
     if len(udp):
-        found[udp] = np.isin(octets.pairs(transport[udp] + 2, end[udp]), TUNNEL_PORTS)
+        found[udp] = np.isin(octets.pairs(transport[udp] + 2, end[udp]), (VXLAN_PORT, GTP_PORT))
     return found
 
 

@@ -2,10 +2,9 @@
 
 Theory of operation. A `Walk` stands at `at`. Headers are read before `end`: up to there octets are captured without a
 hole, and belong to all layers passed. `stop` is where the innermost layer says that it ends; the capture, or a layer
-around it (`limit`), may end before. A layer reads
-its header, moves on, and returns the next layer, or a kind: then the walk is over. A header that does not fit raises
-`struct.error`, which means malformed. Tables name what follows what. Each layer but reassembly uses octets up, and
-`DEPTH` bounds the rest, so that every walk ends.
+around it (`limit`), may end before. A layer reads its header, moves on, and returns the next layer, or a kind: then the
+walk is over. A header that does not fit raises `struct.error`, which means malformed. Tables name what follows what.
+Each layer but reassembly uses octets up, and `DEPTH` bounds the rest, so that every walk ends.
 
 What identifies a tunnel must be the same in both directions, or the two halves of a connection would not meet:
 
@@ -49,15 +48,25 @@ from dpkt.pppoe import PPPoE
 from dpkt.udp import UDP as DPKT_UDP
 
 from analyzer.packets.fragments import Fragments
+from analyzer.packets.layouts import AUTHENTICATION, EXTENSIONS, FRAGMENT_HEADER, GTP_PORT, VXLAN_PORT
+from analyzer.packets.link import VLAN_TAGS
 from analyzer.packets.pieces import Buffer
+from analyzer.schemas import (
+    ARP,
+    FRAGMENT,
+    ICMP,
+    MALFORMED,
+    NOT_IP,
+    OTHER_IP,
+    TCP,
+    TUNNEL_CONTROL,
+    TUNNEL_DEEP,
+    TUNNEL_OTHER,
+    UDP,
+)
 
-TCP, UDP, ICMP, ARP, OTHER_IP, FRAGMENT, NOT_IP, MALFORMED = range(8)
-TUNNEL_CONTROL, TUNNEL_OTHER, TUNNEL_DEEP = 10, 11, 12
-"""Codes of `schemas.KINDS`."""
 DEPTH = 16
 """Tunnels and reassemblies inside each other that are followed: Suricata's decoder.max-layers."""
-VLAN_TAGS = (0x8100, 0x88A8, 0x9100)
-VXLAN_PORT, GTP_PORT = 4789, 2152
 
 _IPV4, _IPV6 = Struct(IP.__hdr_fmt__), Struct(IP6.__hdr_fmt__)
 _UDP, _GRE, _PPPOE = Struct(DPKT_UDP.__hdr_fmt__), Struct(DPKT_GRE.__hdr_fmt__), Struct(PPPoE.__hdr_fmt__)
@@ -215,15 +224,15 @@ def ipv6(walk: Walk) -> int | Layer:
 
 def _chain(walk: Walk, following: int) -> int | Layer:
     """Extension headers passed over (RFC 8200 §4, RFC 4302)."""
-    while following in (0, 43, 44, 51, 60):
-        if following == 44:
+    while following in EXTENSIONS:
+        if following == FRAGMENT_HEADER:
             following, place, number = walk.take(_FRAGMENT)
             # offset 0 and no more fragments: an atomic fragment is a whole packet (RFC 6946)
             if place & 0xFFF9:
                 return walk.put_together(6, number, place, following, walk.stop)
             continue
         after, size = walk.peek(_TWO, walk.at)
-        walk.at += (size + 2) * 4 if following == 51 else (size + 1) * 8
+        walk.at += (size + 2) * 4 if following == AUTHENTICATION else (size + 1) * 8
         following = after
     return MALFORMED if walk.at > walk.stop else _transport(following)
 

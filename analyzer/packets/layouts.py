@@ -1,4 +1,5 @@
-"""Header diagrams as structured dtypes: IPv4 (RFC 791 §3.1), IPv6 (RFC 8200 §3), TCP (RFC 9293 §3.1)."""
+"""Header diagrams as structured dtypes: IPv4 (RFC 791 §3.1), IPv6 (RFC 8200 §3), TCP (RFC 9293 §3.1); and the numbers
+in them that more than one decoder looks at."""
 
 from __future__ import annotations
 
@@ -22,3 +23,10 @@ TCP = np.dtype(
         ("offset", "u1"), ("flags", "u1"), ("window", ">u2"), ("checksum", ">u2"), ("urgent", ">u2"),
     ]
 )  # fmt: skip
+FIN, SYN, RST, ACK, URG = 1, 2, 4, 16, 32
+"""Control bits of TCP."""
+HOP_BY_HOP, ROUTING, FRAGMENT_HEADER, AUTHENTICATION, DESTINATION = 0, 43, 44, 51, 60
+EXTENSIONS = (HOP_BY_HOP, ROUTING, FRAGMENT_HEADER, AUTHENTICATION, DESTINATION)
+"""IPv6 extension headers that are passed over (RFC 8200 §4, RFC 4302)."""
+VXLAN_PORT, GTP_PORT = 4789, 2152
+"""UDP ports that tunnels are sent to (RFC 7348 §5; GTP-U: 3GPP TS 29.281 §4.4.2)."""

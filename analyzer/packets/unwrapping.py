@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from analyzer.packets.addresses import AddressBook
 from analyzer.packets.fragments import Fragments
 from analyzer.packets.pieces import Buffer, Piece, cut
+from analyzer.schemas import MALFORMED, TCP
 
 if TYPE_CHECKING:
     from analyzer.packets.layers import Tunnel, Walk
 
-TCP, MALFORMED = 0, 7
-"""Codes of `schemas.KINDS`."""
 _TCP = Struct(">HHIIBBH4x")
 IDENTIFIES_NOTHING = "MPLS"
 

@@ -13,19 +13,15 @@ import numpy.typing as npt
 
 from analyzer.capture.records import Records
 from analyzer.packets.decoded import Decoded
+from analyzer.packets.layouts import ACK, SYN
 from analyzer.packets.pieces import Piece
-from analyzer.schemas import ENDINGS, PACKETS, SPANS, STREAMS
+from analyzer.schemas import ENDINGS, OVERLAP, PACKETS, SPANS, STREAMS, TCP
 from analyzer.streams import flow_walk, segment_walk
 from analyzer.streams.corrections import Range, apart
 from analyzer.streams.scattered import Scattered
 from dissectors.tables import Array, Strings, Table
 
-TCP = 0
-"""The code of `schemas.KINDS`."""
-SYN, ACK = 2, 16
 NONE: Mapping[int, Any] = MappingProxyType({})
-OVERLAP = 2
-"""The code of `schemas.SPAN_KINDS`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.packets.layouts import FIN, RST, SYN, URG
 from analyzer.packets.pieces import Piece
 from dissectors.tables import Array
 
 SCATTERED = 1 << 62
-FIN, SYN, RST, URG = 1, 2, 4, 32
 
 
 class Scattered:

@@ -9,8 +9,7 @@ import pytest
 
 import analyzer
 from analyzer import schemas
-from analyzer.analysis import causes, closes, pipeline
-from analyzer.packets import decode
+from analyzer.analysis import causes, closes, remains
 from analyzer.schemas import TABLES
 from dissectors import schemas as floor
 from dissectors import tls
@@ -31,10 +30,7 @@ def spans_of_walk() -> tuple[int, ...]:
 CODES: dict[str, tuple[dict[int, str], dict[int, str]]] = {
     "kinds of records": (
         schemas.KINDS,
-        {decode.TCP_KIND: "tcp", decode.UDP: "udp", decode.ICMP: "icmp", decode.ARP_KIND: "arp",
-         decode.OTHER_IP: "other-ip", decode.FRAGMENT: "fragment", decode.NOT_IP_KIND: "not-ip",
-         decode.MALFORMED: "malformed", decode.LINK_TYPE: "link-type", decode.QUIC: "quic",
-         pipeline.LINK_TYPE: "link-type"},
+        {getattr(schemas, word.upper().replace("-", "_")): word for word in schemas.KINDS.values()},
     ),
     "span kinds of the segment walk": (
         schemas.SPAN_KINDS,
@@ -68,7 +64,8 @@ CODES: dict[str, tuple[dict[int, str], dict[int, str]]] = {
     "inflation": (
         floor.INFLATES,
         {message_walk.PLAIN: "plain", message_walk.INFLATED: "inflated", message_walk.FAILED: "failed",
-         message_walk.CONTEXT_LOST: "context-lost", message_walk.OVER_LIMIT: "over-limit"},
+         message_walk.CONTEXT_LOST: "context-lost", message_walk.OVER_LIMIT: "over-limit",
+         remains.UNFINISHED: "unfinished"},
     ),
 }  # fmt: skip
 

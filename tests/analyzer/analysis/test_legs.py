@@ -15,7 +15,7 @@ from analyzer.capture.files import open_source
 from analyzer.limits import Limits
 from dissectors.schemas import NO_TIME
 from tests.outcome import everything, snapshot_of
-from tests.wire.captures import pcap
+from tests.wire.captures import SIMPLE, pcap, pcapng
 from tests.wire.frames import CLOSE, TEXT, close_payload
 from tests.wire.handshakes import request, response
 from tests.wire.talks import START, Segment, Talk
@@ -166,8 +166,16 @@ def test_what_one_view_saw_and_the_other_did_not_is_told() -> None:
 
 
 def test_without_times_clocks_are_not_compared() -> None:
-    near = Talk().open().upgrade()
-    snapshot = analysed(near)
+    near = Talk(step=20 * MS).open().upgrade().frame("C", TEXT, "x").frame("S", TEXT, "y").fin("C").fin("S")
+    packets = sorted(near.packets() + translated(near, 5 * MS, 3 * MS, 0).packets(), key=lambda packet: packet[0])
+    snapshot = snapshot_of(pcapng(packets, kind=SIMPLE))
+    assert snapshot["connections"]["other_view"].tolist() == [1, 0]
+    assert snapshot["connections"]["clock_offset"].tolist() == [NO_TIME] * 2
+    assert view_phrase(snapshot, 0).endswith("; the clocks cannot be compared")
+
+
+def test_of_one_view_alone_nothing_is_said() -> None:
+    snapshot = analysed(Talk().open().upgrade())
     assert snapshot["connections"]["clock_offset"].tolist() == [NO_TIME]
     assert view_phrase(snapshot, 0) == ""
 
