@@ -118,7 +118,7 @@ class Recovery:
         """Where frames go on between two places of the octets, and the bits for it."""
         state = self.directions.whole
         client, defined = int(state["client"][slot]), int(state["defined"][slot])
-        found = search(memoryview(octets)[start:stop], starts[start:stop], client, defined, ended)
+        found = search(memoryview(octets)[start:stop], starts[start:stop].data, client, defined, ended)
         return (start + found.at, found.bits if found.sure else 0) if found.at >= 0 else None
 
     def _going(self, slot: int, held: list[Held], at: int, reach: int, bits: int, release: int) -> Going:
