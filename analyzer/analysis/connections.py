@@ -27,6 +27,7 @@ from analyzer.analysis.facts import Facts
 from analyzer.analysis.frames import Framing
 from analyzer.analysis.legs import twin_columns
 from analyzer.analysis.transport import transport_columns
+from analyzer.analysis.unacknowledged import unacknowledged_columns
 from analyzer.analysis.unseen import unseen_octets
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Severity
@@ -67,6 +68,7 @@ def _sessions(made: Mapping[str, Table], tables: Mapping[str, Table], framing: F
     facts = websocket_facts(tables, framing, strings, connections, closes, number)
     heard = np.asarray(assembly.segments.column("settled"))
     both = (heard[2 * stream] > 0) & (heard[2 * stream + 1] > 0)
+    closes |= unacknowledged_columns(tables, assembly, stream, client, both)
     if not both.all():
         _one_sided(connections, closes, heard[2 * stream + client] == 0, heard[2 * stream + 1 - client] == 0)
     made["incidents"].append(_causes(facts, connections, closes, both))

@@ -369,4 +369,5 @@ BY_NUMBER: dict[int, Pattern] = {pattern.number: pattern for pattern in PATTERNS
 BY_NAME: dict[str, Pattern] = {pattern.name: pattern for pattern in PATTERNS}
 PACKETS_LOST = "no cause is claimed: octets are missing from the capture, and what they held may be the cause"
 CAPTURE_ENDED = "no cause is claimed: the capture ended before the connection did"
+PERHAPS_DEAD = "; a dead path, or a peer that is gone, begins like this, and so does a loss that is mended later"
 """Number 40."""

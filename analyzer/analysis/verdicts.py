@@ -9,9 +9,10 @@ import numpy as np
 
 from analyzer.analysis.causes import SAME_IDLE
 from analyzer.analysis.closes import LOST, NO_RESPONSE, OPEN
-from analyzer.analysis.patterns import BY_NUMBER, CAPTURE_ENDED, PACKETS_LOST, PATTERNS
+from analyzer.analysis.patterns import BY_NUMBER, CAPTURE_ENDED, PACKETS_LOST, PATTERNS, PERHAPS_DEAD
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.schemas import CAUSES, CONFIDENCES, FIN, RST
+from analyzer.times import count
 from dissectors.notes import MEANINGS, Layer, Note, Severity
 from dissectors.schemas import NO_TIME
 from dissectors.websocket.opcodes import PING, PONG, close_code_name
@@ -115,7 +116,7 @@ def tell(snapshot: Snapshot, row: int) -> Telling:
     found = causes_of(int(case.close["cause"]), int(case.close["confidence"]), int(case.close["patterns"]))
     incident = case.close["incident"]
     return Telling(
-        SENTENCES[case.close["verdict"]](case), tuple(_evidence(case)), *found, unclaimed=_unclaimed(case),
+        SENTENCES[case.close["verdict"]](case) + _unheard(case), tuple(_evidence(case)), *found, unclaimed=_unclaimed(case),
         incident=incident_sentence(snapshot, incident) if incident >= 0 else "",
     )  # fmt: skip
 
@@ -134,7 +135,7 @@ def _unclaimed(case: Case) -> str:
     if case.close["cause"]:
         return ""
     if case.close["verdict"] in (OPEN, NO_RESPONSE) and not case.close["end"]:
-        return CAPTURE_ENDED
+        return f"{CAPTURE_ENDED}{PERHAPS_DEAD if case.close['resent'] >= TOLD_AGAIN else ''}"
     unseen = any(case.connection[f"{side}_unseen"] or not case.connection[f"{side}_seen"] for side in SIDES)
     if case.close["verdict"] == LOST or unseen:
         return PACKETS_LOST
@@ -192,6 +193,28 @@ def _closed(case: Case) -> str:
     if close["verdict"] == LOST:
         return f"{sentence}; whether the {other} sent one too is not known: octets of it are missing{_tcp_end(case)}"
     return f"{sentence}; {other} did not answer{_tcp_end(case)}"
+
+
+TOLD_AGAIN = 2
+"""So often is something sent again before a sentence speaks of it: once is what TCP's probe for a lost tail does."""
+
+
+def _unheard(case: Case) -> str:
+    """What is sent again and again, without an acknowledgment in the capture: no more than that is certain."""
+    close = case.close
+    if close["resent"] < TOLD_AGAIN:
+        return ""
+    packets = case.snapshot["packets"]
+    first, last = (packets.row(close[name])["time"] for name in ("unacknowledged_packet", "resent_packet"))
+    side = SIDES[close["unacknowledged_by"]]
+    other = SIDES[1 - close["unacknowledged_by"]]
+    since = close["heard_since"]
+    heard = f"the {count(since, 'packet')} of the {other} since acknowledge none of them"
+    return (
+        f"; {count(close['unacknowledged'], 'octet')} of the {side} have no acknowledgment in the capture, the first of"
+        f" them sent {close['resent'] + 1} times in {duration(last - first)}; "
+        + (heard if since else f"nothing of the {other} was captured after that")
+    )
 
 
 def _tcp_end(case: Case) -> str:
@@ -265,6 +288,10 @@ def _evidence(case: Case) -> list[Evidence]:
     if close["other_end"]:
         other = SIDES[1 - close["end_by"]]
         found.append(Evidence(f"{other} {TCP_ENDS[close['other_end']]}", close["other_end_packet"]))
+    if close["resent"]:
+        side = SIDES[close["unacknowledged_by"]]
+        found.append(Evidence(f"the {side} sends what nothing acknowledges", close["unacknowledged_packet"]))
+        found.append(Evidence(f"the same, for the last of {close['resent'] + 1} times", close["resent_packet"]))
     found += _offence(case)
     for side in SIDES:
         pings = case.connection[f"{side}_unanswered"]

@@ -127,16 +127,49 @@ def test_sixty_seconds_alone_are_a_guess_that_says_so() -> None:
     assert telling.alternatives
 
 
-def test_a_dead_path() -> None:
+def unheard(answer: bool = False) -> Talk:
+    """A server that sends again what nobody acknowledges, as Linux doubles its timer (RFC 6298 §5.5)."""
     talk = client(1).ack("S")
     last = talk.next[1]
     talk.frame("S", TEXT, "nobody hears this")
-    for wait in (0.2, 0.4, 0.8, 1.6, 3.2):  # as Linux doubles its timer (RFC 6298 §5.5)
+    for wait in (0.2, 0.4, 0.8, 1.6, 3.2):
         talk.wait(wait)
         talk.next[1] = last
+        if answer:
+            talk.ack("C")
         talk.frame("S", TEXT, "nobody hears this")
-    talk.wait(6.4).segment(1, RST | ACK)
-    assert cause(analysed(talk)) == "dead-path"
+    return talk
+
+
+def test_a_dead_path() -> None:
+    snapshot = analysed(unheard().wait(6.4).segment(1, RST | ACK))
+    assert cause(snapshot) == "dead-path"
+    assert "sent 6 times in 6.2 s" in tell(snapshot, 0).sentence
+
+
+@pytest.mark.parametrize("answer", [False, True])
+def test_a_path_that_may_be_dead_when_the_capture_ends(answer: bool) -> None:
+    snapshot = analysed(unheard(answer))
+    close, telling = snapshot["closes"].row(0), tell(snapshot, 0)
+    assert cause(snapshot) == "none"
+    assert (close["unacknowledged"], close["unacknowledged_by"], close["resent"]) == (19, 1, 5)
+    assert close["heard_since"] == (5 if answer else 0)
+    assert telling.sentence.startswith("still open when the capture ended; 19 octets of the server have no ack")
+    assert telling.sentence.endswith("acknowledge none of them" if answer else "was captured after that")
+    assert "begins like this" in telling.likely
+    assert [item.packet for item in telling.evidence if "acknowledges" in item.text] == [close["unacknowledged_packet"]]
+
+
+def test_what_was_sent_again_and_then_acknowledged_is_not_told() -> None:
+    talk = unheard().ack("C")
+    assert analysed(talk)["closes"].row(0)["resent"] == 0
+    assert "acknowledg" not in told(talk).sentence
+
+
+def test_packets_captured_twice_are_not_sent_again() -> None:
+    talk = client(1).ack("S").frame("S", TEXT, "once")
+    copies = [*talk.packets(), *((time + 20_000, packet) for time, packet in talk.packets())]
+    assert snapshot_of(pcap(sorted(copies, key=lambda item: item[0])))["closes"].row(0)["resent"] == 0
 
 
 def test_a_half_closed_peer() -> None:
