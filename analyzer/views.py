@@ -108,8 +108,8 @@ OF_ENCRYPTED: tuple[Field, ...] = (
 ALSO: dict[str, tuple[str, ...]] = {
     "connections": (
         "path", "subprotocol", "compressed", "verdict", "close_code", "close_reason", "close_by", "client_reported",
-        "server_reported", "end_by", "unacknowledged", "unacknowledged_by", "resent", "idle", "duration", "sentence", "cause",
-        "confidence", "alternatives", "tries", "incident",
+        "server_reported", "end_by", "unacknowledged", "unacknowledged_by", "resent", "idle", "duration", "sentence",
+        "cause", "confidence", "alternatives", "tries", "incident",
     ),
     "frames": ("close_code", "close_reason"),
     "messages": ("round_trip",),

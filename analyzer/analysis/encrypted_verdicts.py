@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from analyzer.analysis.patterns import CAPTURE_ENDED, PACKETS_LOST
 from analyzer.analysis.snapshot import Snapshot
-from analyzer.analysis.verdicts import SIDES, TCP_ENDS, Evidence, Telling, causes_of, duration, incident_sentence
+from analyzer.analysis.verdicts import (
+    SIDES,
+    TCP_ENDS,
+    Evidence,
+    Telling,
+    causes_of,
+    duration,
+    fellows,
+    incident_sentence,
+)
 from dissectors.tls import ALERTS, Tail
 
 TAILS = {
@@ -18,9 +27,11 @@ def tell_encrypted(snapshot: Snapshot, row: int) -> Telling:
     """The verdict on row `row` of ENCRYPTED."""
     cells = snapshot["encrypted"].row(row)
     found = causes_of(cells["cause"], cells["confidence"], cells["patterns"])
+    incident = cells["incident"]
     return Telling(
         _sentence(cells), tuple(_evidence(cells)), *found, unclaimed=_unclaimed(cells),
-        incident=incident_sentence(snapshot, cells["incident"]) if cells["incident"] >= 0 else "",
+        incident=incident_sentence(snapshot, incident) if incident >= 0 else "",
+        fellow=fellows(snapshot, "encrypted", incident, row),
     )  # fmt: skip
 
 

@@ -32,8 +32,9 @@ def unacknowledged_columns(tables: Mapping[str, Table], assembly: Assembly, stre
         return found
     packets = tables["packets"]
     order = np.argsort(packets["stream"], kind="stable")
-    edges = np.searchsorted(packets["stream"][order], stream[rows]), np.searchsorted(
-        packets["stream"][order], stream[rows], "right"
+    edges = (
+        np.searchsorted(packets["stream"][order], stream[rows]),
+        np.searchsorted(packets["stream"][order], stream[rows], "right"),
     )
     for row, low, high in zip(rows.tolist(), *(edge.tolist() for edge in edges), strict=True):
         for direction in (0, 1):

@@ -47,6 +47,8 @@ class Telling:
     """Why no cause is claimed."""
     incident: str = ""
     """What it shares with other connections, in words."""
+    fellow: str = ""
+    """The names of these connections."""
 
     @property
     def likely(self) -> str:
@@ -115,9 +117,11 @@ def tell(snapshot: Snapshot, row: int) -> Telling:
     case = Case(snapshot, connection, snapshot["closes"].row(row), snapshot.handshake(connection))
     found = causes_of(int(case.close["cause"]), int(case.close["confidence"]), int(case.close["patterns"]))
     incident = case.close["incident"]
+    sentence = SENTENCES[case.close["verdict"]](case) + _unheard(case)
     return Telling(
-        SENTENCES[case.close["verdict"]](case) + _unheard(case), tuple(_evidence(case)), *found, unclaimed=_unclaimed(case),
+        sentence, tuple(_evidence(case)), *found, unclaimed=_unclaimed(case),
         incident=incident_sentence(snapshot, incident) if incident >= 0 else "",
+        fellow=fellows(snapshot, "closes", incident, row),
     )  # fmt: skip
 
 
@@ -140,6 +144,19 @@ def _unclaimed(case: Case) -> str:
     if case.close["verdict"] == LOST or unseen:
         return PACKETS_LOST
     return "no cause but what was said: it matches no known pattern"
+
+
+FELLOWS_TOLD = 12
+
+
+def fellows(snapshot: Snapshot, table: str, incident: int, row: int) -> str:
+    """The connections that share an incident with one, by name: `c24, c4084`. `table`: closes or encrypted."""
+    if incident < 0:
+        return ""
+    rows = np.flatnonzero(snapshot[table]["incident"] == incident)
+    keys = snapshot["connections" if table == "closes" else table]["key"][rows[rows != row]].tolist()
+    more = f" and {len(keys) - FELLOWS_TOLD} more" if len(keys) > FELLOWS_TOLD else ""
+    return ", ".join(f"c{key}" for key in keys[:FELLOWS_TOLD]) + more
 
 
 def incident_sentence(snapshot: Snapshot, row: int) -> str:

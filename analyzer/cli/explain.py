@@ -6,9 +6,9 @@ import numpy as np
 
 from analyzer.analysis.leg_verdicts import leg_phrase, tell_legs, tell_views
 from analyzer.analysis.verdicts import SIDES, duration, ended_itself, tell
-from analyzer.analysis.verdicts import Telling as Verdict
-from analyzer.cli.listing import Manner, close_words, endpoint, payload_writer
+from analyzer.cli.listing import Manner, close_words, endpoint, found_by_evidence, payload_writer
 from analyzer.cli.page import Page
+from analyzer.cli.story import Story
 from analyzer.cli.summary import _crossed, compression, tried, unseen_part
 from analyzer.schemas import BY_MASK, BY_REQUEST
 from analyzer.times import clock, count, size
@@ -21,8 +21,6 @@ FRAMES_TOLD = 200
 """Lines of traffic told in full; a longer story leaves out its middle."""
 LAST = 2**62
 """Where what no packet completed stands among packets."""
-HANGING, BEHIND_TIME = 4, 23
-"""Where the lines of one item go on: behind its first word, and in the traffic behind time and packet."""
 OFFERED = {
     "http_host": "host", "origin": "origin", "user_agent": "user agent", "subprotocols": "subprotocols offered",
     "extensions_offered": "extensions offered",
@@ -30,52 +28,9 @@ OFFERED = {
 """What of a request is told, where it is there."""
 
 
-class Telling:
-    """Writes the parts of the story as text, in lines of the width that a terminal has, or as Markdown."""
-
-    def __init__(self, page: Page, markdown: bool) -> None:
-        self.page = page
-        self.markdown = markdown
-        self.wraps = page.stream.isatty() and not markdown
-
-    def _lines(self, text: str, indent: int, whole: bool = True) -> list[str]:
-        return self.page.wrapped(text, indent, whole) if self.wraps else [text]
-
-    def title(self, text: str) -> None:
-        """The title of the story."""
-        for line in self._lines(text, HANGING):
-            self.page.line(f"## {self.quote(line)}" if self.markdown else self.page.style(line, "bold"))
-
-    def part(self, text: str) -> None:
-        """A heading."""
-        self.page.line()
-        self.page.line(f"### {text}" if self.markdown else self.page.style(text, "bold"))
-        if self.markdown:
-            self.page.line()
-
-    def item(self, text: str) -> None:
-        """A line of a list."""
-        for line in [f"- {self.quote(text)}"] if self.markdown else self._lines(f"  {text}", HANGING):
-            self.page.line(line)
-
-    def block(self, lines: list[str]) -> None:
-        """Lines in fixed width."""
-        if self.markdown:
-            self.page.line("```text")
-        for text in lines:
-            for line in [text.replace("```", "'''")] if self.markdown else self._lines(f"  {text}", BEHIND_TIME, False):
-                self.page.line(line)
-        if self.markdown:
-            self.page.line("```")
-
-    def quote(self, text: str) -> str:
-        """Text of a peer, which must not become markup."""
-        return "".join(f"\\{character}" if character in "\\`*_[]<>#|" else character for character in text)
-
-
 def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) -> None:
     """Tell the connection at `place` of the view of CONNECTIONS."""
-    told = Telling(page, markdown)
+    told = Story(page, markdown)
     row = int(view.rows[place])
     record = view.table.row(row)
     shake = view.snapshot.handshake(record)
@@ -85,12 +40,9 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
     if record["tunnel"]:
         told.item(f"inside {view.text(record['tunnel'])}")
     telling = tell(view.snapshot, row)
-    told.part("Verdict")
-    told.item(manner.text(telling.sentence))
-    for item in telling.evidence:
-        told.item(f"{f'packet {item.packet + 1}: ' if item.packet >= 0 else ''}{manner.text(item.text)}")
+    told.verdict(telling, manner)
     _reported(record, view.snapshot["closes"].row(row), told)
-    _cause(telling, told, manner)
+    told.cause(telling, manner)
     _opening(view, record, shake, told, manner)
     for title, lines in (
         ("Through the proxy", _legs(view, row)),
@@ -105,14 +57,19 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
         told.item(_crossed(record))
         told.block(_traffic(view, record, manner))
     _notes(view, record, told, manner)
+    seen(record, told)
+    _transport(record, view.snapshot.traffic.checksums, told)
+    told.part("Elsewhere")
+    told.item(f"Wireshark: tcp.stream == {record['stream']}" + (" && websocket" if shake["result"] == 1 else ""))
+
+
+def seen(record: dict[str, int], told: Story) -> None:
+    """How much of a connection the capture holds; the record is of CONNECTIONS or ENCRYPTED."""
     told.part("Seen")
     for side in SIDES:
         unseen = record[f"{side}_unseen"]
         lacking = f", {unseen} octets of it are not in the capture" if unseen else ", nothing of it known to be missing"
         told.item(f"{size(record[f'{side}_seen'])} from the {side}{lacking}")
-    _transport(record, view.snapshot.traffic.checksums, told)
-    told.part("Elsewhere")
-    told.item(f"Wireshark: tcp.stream == {record['stream']}" + (" && websocket" if shake["result"] == 1 else ""))
 
 
 def _legs(view: View, row: int) -> list[str]:
@@ -127,7 +84,7 @@ COUNTED = {
 """What of TCP is counted in packets."""
 
 
-def _transport(record: dict[str, int], checksums: tuple[int, int, int], told: Telling) -> None:
+def _transport(record: dict[str, int], checksums: tuple[int, int, int], told: Story) -> None:
     """What TCP did beside carrying octets, where it did anything."""
     lines = []
     if record["handshake_round_trip"] >= 0:
@@ -156,21 +113,7 @@ def _transport(record: dict[str, int], checksums: tuple[int, int, int], told: Te
         told.item(line)
 
 
-def _cause(telling: Verdict, told: Telling, manner: Manner) -> None:
-    """The likely cause, how sure it is, what else it may be, and what to try."""
-    told.part("Likely cause")
-    told.item(manner.text(telling.likely))
-    if telling.incident:
-        told.item(manner.text(telling.incident))
-    for other in telling.alternatives:
-        told.item(manner.text(f"or: {other}"))
-    if telling.tries:
-        told.part("What to try")
-    for attempt in telling.tries:
-        told.item(manner.text(attempt))
-
-
-def _reported(record: dict[str, int], close: dict[str, int], told: Telling) -> None:
+def _reported(record: dict[str, int], close: dict[str, int], told: Story) -> None:
     """What applications are told; a proxy, which is an end of a leg, is none."""
     for side, proxied in zip(SIDES, ("client_leg", "server_leg"), strict=True):
         code = close[f"{side}_reported"]
@@ -182,7 +125,7 @@ def _reported(record: dict[str, int], close: dict[str, int], told: Telling) -> N
             told.item(f"the {side}'s API reports {code}")
 
 
-def _opening(view: View, record: dict[str, int], shake: dict[str, int], told: Telling, manner: Manner) -> None:
+def _opening(view: View, record: dict[str, int], shake: dict[str, int], told: Story, manner: Manner) -> None:
     text = view.text
     told.part("Opening handshake")
     if record["proxied_source"]:
@@ -242,20 +185,13 @@ def _traffic(view: View, record: dict[str, int], manner: Manner) -> list[str]:
     assert show is not None
     lines = []
     names = (
-        "opcode",
-        "length",
-        "inflate",
-        "inflated",
-        "frames",
-        "close_code",
-        "close_reason",
-        "round_trip",
-        "complete",
-    )
+        "opcode", "length", "inflate", "inflated", "frames", "close_code", "close_reason", "round_trip", "complete",
+        "recovered",
+    )  # fmt: skip
     columns = [messages.values(name, picked) for name in names]
     packets = messages.values("packet", picked)
     senders, times = messages.column("sender")[picked].tolist(), messages.table["time"][picked].tolist()
-    for index, (opcode, length, inflate, inflated, frames, code, reason, trip, complete) in enumerate(
+    for index, (opcode, length, inflate, inflated, frames, code, reason, trip, complete, recovered) in enumerate(
         zip(*columns, strict=True)
     ):
         if left_out and index == FRAMES_TOLD // 2:
@@ -270,6 +206,7 @@ def _traffic(view: View, record: dict[str, int], manner: Manner) -> list[str]:
         parts += [inflate] if inflate not in ("plain", "inflated") else []
         parts += ["not complete"] if not complete else []
         parts += [f"round trip {duration(trip)}"] if trip is not None else []
+        parts += found_by_evidence(recovered)
         if opcode == "close":
             body = close_words(code, manner.text(reason or ""), length)
         else:
@@ -279,7 +216,7 @@ def _traffic(view: View, record: dict[str, int], manner: Manner) -> list[str]:
     return lines
 
 
-def _notes(view: View, record: dict[str, int], told: Telling, manner: Manner) -> None:
+def _notes(view: View, record: dict[str, int], told: Story, manner: Manner) -> None:
     notes = view.snapshot["notes"]
     mine = np.flatnonzero(notes["channel"] == record["channel"])
     if not len(mine):

@@ -126,11 +126,26 @@ def _frame_bits(view: View, places: npt.NDArray[np.int64], manner: Manner) -> li
     ]
 
 
+def _frame_state(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
+    """What is special about a frame: how much of it is not in the capture, how sure it is one."""
+    columns = (view.values(name, places) for name in ("complete", "missing", "recovered"))
+    told = []
+    for complete, missing, recovered in zip(*columns, strict=True):
+        parts = [f"{size(missing)} missing"] if missing else [] if complete else ["not complete"]
+        told.append(", ".join([*parts, *found_by_evidence(recovered)]))
+    return told
+
+
+def found_by_evidence(recovered: str) -> list[str]:
+    """How sure a frame is one that was found where the framing had been lost, in words; of others nothing."""
+    return [] if recovered == "no" else [f"recovered (confidence {recovered})"]
+
+
 def _message_state(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[str]:
     """What is special about a message."""
-    names = ("frames", "inflate", "utf8", "complete", "inflated", "close_code")
+    names = ("frames", "inflate", "utf8", "complete", "inflated", "close_code", "recovered")
     told = []
-    for frames, inflate, utf8, complete, inflated, code in zip(
+    for frames, inflate, utf8, complete, inflated, code, recovered in zip(
         *(view.values(name, places) for name in names), strict=True
     ):
         parts = [f"{frames} frames"] if frames > 1 else []
@@ -139,6 +154,7 @@ def _message_state(view: View, places: npt.NDArray[np.int64], manner: Manner) ->
         parts += ["not UTF-8"] if utf8 == "invalid" else []
         parts += ["not complete"] if not complete else []
         parts += [str(code)] if code is not None and not manner.closes else []
+        parts += found_by_evidence(recovered)
         told.append(", ".join(parts))
     return told
 
@@ -205,7 +221,7 @@ LISTINGS: dict[str, tuple[tuple[str, Cells], ...]] = {
     "frames": (
         ("connection", _plain("connection")), ("time", _time("time")), ("packet", _plain("packet")),
         ("way", _arrow), ("opcode", _plain("opcode")), ("bits", _frame_bits), ("length", _size("payload_length")),
-        ("payload", _preview),
+        ("state", _frame_state), ("payload", _preview),
     ),
     "messages": (
         ("connection", _plain("connection")), ("time", _time("time")), ("packet", _plain("packet")),
@@ -234,7 +250,7 @@ SPARE: dict[str, tuple[str, ...]] = {
     "connections": ("received", "sent", "lasted", "client", "server", "opened"),
     "exchanges": ("client", "content", "server", "took"),
     "handshakes": ("extensions", "version", "subprotocol", "time", "status"),
-    "frames": ("bits", "packet"),
+    "frames": ("bits", "packet", "state"),
     "messages": ("length", "packet", "state"),
     "notes": ("octets", "time", "way"),
     "encrypted": ("offers", "received", "sent", "confidence", "client", "cause", "opened"),

@@ -45,6 +45,8 @@ def run(options: argparse.Namespace) -> int:
         finally:
             end()
         view = View(snapshot, TABLE_OF.get(options.verb, options.verb))
+        if options.verb == "explain":
+            view = _explained(snapshot, options.connection)
         places = choose(view, options, zone)
         with output(options.output) as stream:
             _write(options, snapshot, view, places, stream, zone)
@@ -78,7 +80,7 @@ def choose(view: View, options: argparse.Namespace, zone: tzinfo) -> npt.NDArray
     }.get(view.name, "time")
     terms = []
     if options.connection:
-        _known(view, options.connection)
+        _known(options, view)
         terms.append(f"connection in {{{', '.join(options.connection)}}}")
     if options.since:
         terms.append(f'{start} >= "{options.since}"')
@@ -111,12 +113,31 @@ def _in_order(options: argparse.Namespace, view: View, zone: tzinfo) -> None:
         )
 
 
-def _known(view: View, wanted: list[str]) -> None:
-    keys = {f"c{key}" for key in view.snapshot["connections"]["key"].tolist()}
+def _explained(snapshot: Snapshot, wanted: list[str] | None) -> View:
+    """What `explain` tells of: TLS connections where the names are theirs, or where the capture holds no others.
+
+    Raises: FramescopeError where they are of both kinds.
+    """
+    unread = {f"c{key}" for key in snapshot["encrypted"]["key"].tolist()}
+    others = {f"c{key}" for key in snapshot["connections"]["key"].tolist()}
+    names = {name if name.startswith("c") else f"c{name}" for name in wanted or ()}
+    mixed = names & unread - others
+    if mixed and names & others:
+        raise FramescopeError(
+            f"{min(mixed)} is TLS that cannot be read, others of those named can", "explain them one after the other"
+        )
+    return View(snapshot, "encrypted" if mixed or (unread and not others) else "connections")
+
+
+def _known(options: argparse.Namespace, view: View) -> None:
+    """Raises: FramescopeError where a connection that is named is not there."""
+    tables = {"explain": ("connections", "encrypted"), "encrypted": ("encrypted",)}.get(options.verb, ("connections",))
+    keys = sorted({key for name in tables for key in view.snapshot[name]["key"].tolist()})
+    wanted = options.connection
     for index, name in enumerate(wanted):
         wanted[index] = name if name.startswith("c") else f"c{name}"
-        if wanted[index] not in keys:
-            shown = ", ".join(sorted(keys, key=lambda key: int(key[1:]))[:8])
+        if wanted[index] not in map("c{}".format, keys):
+            shown = ", ".join(map("c{}".format, keys[:8]))
             raise FramescopeError(
                 f"there is no connection {name!r} in this capture", f"connections: {shown or 'none'}"
                 + (" …" if len(keys) > 8 else "")
@@ -147,8 +168,6 @@ def _write(options: argparse.Namespace, snapshot: Snapshot, view: View, places: 
     manner = options.payload or default
     if options.json:
         has_payload = view.name in ("frames", "messages")
-        if options.verb in ("summary", "explain"):
-            view = View(snapshot, "connections", view.contents)
         from analyzer.cli import jsonl
 
         jsonl.write(view, places, stream, json_payload(manner) if has_payload else None)
@@ -179,7 +198,7 @@ def json_payload(manner: str):  # type: ignore[no-untyped-def]
 def _explain(
     options: argparse.Namespace, view: View, places: npt.NDArray[np.int64], page: Page, manner: Manner
 ) -> None:
-    from analyzer.cli import explain
+    from analyzer.cli import explain, explain_encrypted
 
     if not len(places):
         raise FramescopeError(
@@ -194,7 +213,7 @@ def _explain(
     for index, place in enumerate(places.tolist()):
         if index:
             page.line()
-        explain.write(view, place, page, manner, options.md)
+        (explain_encrypted if view.name == "encrypted" else explain).write(view, place, page, manner, options.md)
 
 
 def _status(options: argparse.Namespace, snapshot: Snapshot, view: View, places: npt.NDArray[np.int64]) -> int:
