@@ -61,6 +61,8 @@ CAUSES = {
 CONFIDENCES = {0: "none", 1: "low", 2: "medium", 3: "high"}
 INCIDENT_KINDS = {1: "ended-together", 2: "same-idle"}
 SIDES = {0: "client", 1: "server"}
+BOTH, CLIENT_ALONE, SERVER_ALONE = range(3)
+CAPTURED = {BOTH: "both", CLIENT_ALONE: "client", SERVER_ALONE: "server"}
 
 PACKETS = Schema(
     "packets",
@@ -190,6 +192,7 @@ CONNECTIONS = Schema(
         *_both("unanswered", "pings that were not answered"),
         *_both("seen", "octets of the stream that the capture holds", "octets"),
         *_both("unseen", "octets that the capture does not hold", "octets"),
+        Column("captured", "u1", "of which side the capture holds packets", values=CAPTURED),
         Column("round_trip", "i8", "median of the ping round trips", "ns", null=-1),
         Column(
             "client_leg", "i8", "the same session before the proxy, nearer to the client", "row of CONNECTIONS", null=-1
@@ -285,6 +288,7 @@ ENCRYPTED = Schema(
         *_PASSED,
         *_both("seen", "octets of the stream that the capture holds", "octets"),
         *_both("unseen", "octets that the capture does not hold", "octets"),
+        Column("captured", "u1", "of which side the capture holds packets", values=CAPTURED),
         Column("end", "u1", "how TCP ended first", values=ENDING_KINDS),
         Column("end_by", "i1", "who ended TCP first", null=-1, values=SIDES),
         packet("end_packet", "the packet that did it"),

@@ -149,7 +149,7 @@ MEANINGS: dict[Note, Meaning] = {
     Note.TCP_STRAY: Meaning(_O, _TCP, "RFC 7323 §2.3", "octets so far ahead that no window allows them, left out"),
     Note.HTTP_MALFORMED: Meaning(_M, _HTTP, "RFC 9112 §2.2", "not a well-formed HTTP/1.1 message"),
     Note.HTTP_LIMIT: Meaning(_O, _HTTP, "RFC 9110 §5.4", "an HTTP header section above the limit was not read"),
-    Note.HTTP_UNANSWERED: Meaning(_O, _HTTP, "RFC 9112 §9.3", "a request got no response"),
+    Note.HTTP_UNANSWERED: Meaning(_O, _HTTP, "RFC 9112 §9.3", "no response to a request is in the capture"),
     Note.HTTP_UNASKED: Meaning(_O, _HTTP, "RFC 9112 §9.2", "a response without a request"),
     Note.PROXY_HEADER_BAD: Meaning(_M, _HTTP, "PROXY protocol §2", "a PROXY header is not valid"),
     Note.TUNNEL_LIMIT: Meaning(_O, _HTTP, "RFC 9110 §9.3.6", "a CONNECT tunnel was not read: a limit"),

@@ -25,12 +25,14 @@ OPEN, CLEAN, UNANSWERED_CLOSE, FIN, RST, REFUSED_VERDICT, NO_RESPONSE, OTHER_PRO
 
 
 def close_columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, stream: Array, client: Array,
-                  number: Array) -> dict[str, Array]:  # fmt: skip
-    """The columns of CLOSES, one item per handshake; `number` is -1 where no WebSocket was opened."""
+                  number: Array, absent: Array) -> dict[str, Array]:  # fmt: skip
+    """The columns of CLOSES, one item per handshake; `number` is -1 where no WebSocket was opened, `absent` says by
+    slot of what nothing was captured."""
     columns = _close_frames(tables, framing, client, number)
     columns |= tcp_ends(tables, stream, client)
     ends = unseen_ends(assembly)
-    halves = [_lost(framing, number, side) | (ends[2 * stream + side] > 0) for side in (client, 1 - client)]
+    slots = [2 * stream + side for side in (client, 1 - client)]
+    halves = [_lost(framing, number, slot & 1) | (ends[slot] > 0) | absent[slot] for slot in slots]
     lost = halves[0] | halves[1]
     columns |= _reported(tables, columns, lost)
     columns |= _idle(tables, framing, assembly, columns, stream, client, number)
@@ -40,7 +42,9 @@ def close_columns(tables: Mapping[str, Table], framing: Framing, assembly: Assem
     closed = np.where(columns["answer_message"] >= 0, CLEAN, np.where(unknown, LOST, UNANSWERED_CLOSE))
     opened = np.where(columns["close_message"] >= 0, closed, died)
     columns["verdict"] = np.select(
-        [result == ACCEPTED, result == REFUSED, result == OTHER], [opened, REFUSED_VERDICT, OTHER_PROTOCOL], NO_RESPONSE
+        [result == ACCEPTED, result == REFUSED, result == OTHER],
+        [opened, REFUSED_VERDICT, OTHER_PROTOCOL],
+        np.where(halves[1] | (assembly.segments.column("missing")[slots[1]] > 0), LOST, NO_RESPONSE),
     )
     return columns
 

@@ -28,6 +28,8 @@ class Completeness:
     """Of TCP streams, each once."""
     octets_missing: int
     """Of TCP streams: known by sequence numbers, or cut off by the capture."""
+    one_sided: int
+    """TCP connections of which one direction was captured. Their missing octets are not among those counted."""
     octets_repeated: int
     """Sent or captured again."""
     octets_stray: int
@@ -48,7 +50,7 @@ class Completeness:
     @property
     def whole(self) -> bool:
         """Nothing is known to be missing."""
-        lacking = self.octets_missing or self.packets_cut or self.dropped or self.problems
+        lacking = self.octets_missing or self.one_sided or self.packets_cut or self.dropped or self.problems
         return not lacking and not self.ignored.keys() & BLIND
 
 
@@ -62,8 +64,8 @@ def completeness(snapshot: Snapshot) -> Completeness:
     # a fragment that was put together with others is read, and counts as what the datagram is
     kinds = {**traffic.kinds, "fragment": traffic.fragments_lost}
     return Completeness(
-        traffic.packets, traffic.seen, traffic.unseen, traffic.repeated, traffic.stray, traffic.cut_packets,
-        traffic.checksums,
+        traffic.packets, traffic.seen, traffic.unseen, traffic.one_sided, traffic.repeated, traffic.stray,
+        traffic.cut_packets, traffic.checksums,
         {why: kinds[kind] for kind, why in IGNORED.items() if kinds.get(kind)},
         snapshot.source.dropped, snapshot.source.statistics, snapshot.problems,
     )  # fmt: skip

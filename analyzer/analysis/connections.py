@@ -28,7 +28,8 @@ from analyzer.analysis.frames import Framing
 from analyzer.analysis.legs import twin_columns
 from analyzer.analysis.transport import transport_columns
 from analyzer.analysis.unacknowledged import unacknowledged_columns
-from analyzer.analysis.unseen import unseen_octets
+from analyzer.analysis.unseen import acknowledged, unheard, unseen_octets
+from analyzer.schemas import BOTH, CLIENT_ALONE, SERVER_ALONE
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Severity
 from dissectors.schemas import ACCEPTED, NO_TIME, OTHER, REFUSED
@@ -62,15 +63,18 @@ def _sessions(made: Mapping[str, Table], tables: Mapping[str, Table], framing: F
     client = shakes["direction"].astype(np.int64)
     accepted = shakes["result"] == ACCEPTED
     number = np.where(accepted, number_of[stream], -1)
-    closes = close_columns(tables, framing, assembly, stream, client, number)
+    absent = unheard(assembly, tables["streams"])
+    closes = close_columns(tables, framing, assembly, stream, client, number, absent)
     connections = _columns(tables, framing, assembly, channel, stream, client, number, closes)
     connections |= twin_columns(tables, assembly, connections, starts)
     facts = websocket_facts(tables, framing, strings, connections, closes, number)
-    heard = np.asarray(assembly.segments.column("settled"))
-    both = (heard[2 * stream] > 0) & (heard[2 * stream + 1] > 0)
+    no_client, no_server = absent[2 * stream + client], absent[2 * stream + 1 - client]
+    both = ~(no_client | no_server)
     closes |= unacknowledged_columns(tables, assembly, stream, client, both)
     if not both.all():
-        _one_sided(connections, closes, heard[2 * stream + client] == 0, heard[2 * stream + 1 - client] == 0)
+        _one_sided(connections, closes, no_client, no_server)
+        for name, rows, side in (("client", no_client, client), ("server", no_server, 1 - client)):
+            connections[f"{name}_unseen"][rows] = acknowledged(tables["packets"], (2 * stream + side)[rows])
     made["incidents"].append(_causes(facts, connections, closes, both))
     connections["handshake"] = np.where(connections["handshake"] < seen, connections["handshake"], -1)
     made["connections"].append(connections)
@@ -83,6 +87,7 @@ def _one_sided(connections: dict[str, Array], closes: dict[str, Array], no_clien
         closes[f"{name}_idle"] = np.where(absent, -1, closes[f"{name}_idle"])
         closes[f"{peer}_reported"] = np.where(absent, -1, closes[f"{peer}_reported"])
         connections[f"{peer}_unanswered"] = np.where(absent, 0, connections[f"{peer}_unanswered"])
+    connections["captured"] = np.select([no_client, no_server], [SERVER_ALONE, CLIENT_ALONE], BOTH)
 
 
 def _with_unseen(tables: Mapping[str, Table], framing: Framing) -> Table:
@@ -144,7 +149,7 @@ def _columns(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, 
         "connect_target": tables["channels"]["connect_target"][channel],
         "proxied_source": tables["channels"]["proxied_source"][channel],
         "state": _states(result, closes), "opened": np.where(number >= 0, shakes["last_time"], NO_TIME),
-        "first_time": streams["first_time"][stream],
+        "captured": np.full(len(stream), BOTH), "first_time": streams["first_time"][stream],
         "last_time": assembly.segments.column("last_time")[stream],
         "round_trip": _round_trips(tables)[channel], "notes": _note_counts(tables)[channel],
     }  # fmt: skip

@@ -60,7 +60,7 @@ from dissectors.http.sniff import Claim, sniff
 from dissectors.notes import Note
 from dissectors.proxy import Broken, Passed, proxy_header
 from dissectors.schemas import ACCEPTED, EXCHANGES, HANDSHAKES
-from dissectors.tables import Strings, Table
+from dissectors.tables import Array, Strings, Table
 from dissectors.tls import HELLO_LIMIT, NOTHING, client_hello
 
 HTTP, WEBSOCKET, OPAQUE, ENCRYPTED = 0, 1, 2, 3
@@ -151,8 +151,9 @@ class Conversations:
         self._settle()
         return self._open(spans, batch)
 
-    def finish(self, mark: int) -> list[Upgraded]:
-        """The capture ended; returns the connections that turn out to be WebSocket now that nothing follows."""
+    def finish(self, mark: int, lacking: Array) -> list[Upgraded]:
+        """The capture ended; returns the connections that turn out to be WebSocket now that nothing follows. `lacking`
+        says by slot where octets at the end, or all of them, were not captured."""
         self._now = LAST
         self._first_mark, self._spans = mark + 1, None
         for stream in sorted(self.talks):
@@ -166,6 +167,9 @@ class Conversations:
                 self.protocols["nothing" if not any(talk.head) else "other"] += 1
                 continue
             self.protocols["http"] += 1
+            for side in (0, 1):
+                if lacking[2 * stream + side]:
+                    talk.dialogue.blind(side)
             talk.dialogue.finish(talk.last)
             self._collect(talk, talk.dialogue)
         self.talks.clear()

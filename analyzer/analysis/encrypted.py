@@ -17,9 +17,9 @@ import numpy.typing as npt
 from analyzer.analysis.causes import common_causes, incidents, judge
 from analyzer.analysis.closes import tcp_ends
 from analyzer.analysis.facts import Facts
-from analyzer.analysis.unseen import unseen_octets
+from analyzer.analysis.unseen import unheard, unseen_octets
 from analyzer.capture.records import Source
-from analyzer.schemas import BY_NOTHING, BY_REQUEST, BY_SYN, MIDDLE, SYN
+from analyzer.schemas import BOTH, BY_NOTHING, BY_REQUEST, BY_SYN, CLIENT_ALONE, MIDDLE, SERVER_ALONE, SYN
 from analyzer.streams.assembly import Assembly, Delivered
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
@@ -124,10 +124,14 @@ def encrypted_columns(tables: Mapping[str, Table], encrypted: Encrypted, assembl
         columns[f"{name}_port"] = np.where(side == 0, *ports)
         columns[f"{name}_seen"] = np.maximum(reach[slot] - missing[slot], 0)
         columns[f"{name}_unseen"] = unseen[slot]
+    absent = unheard(assembly, streams)
+    no_client, no_server = absent[2 * stream + client], absent[2 * stream + 1 - client]
+    columns["captured"] = np.select([no_client, no_server], [SERVER_ALONE, CLIENT_ALONE], BOTH)
     columns |= tcp_ends(tables, stream, client)
     columns |= _ends(encrypted, columns, stream, client)
     facts = _facts(columns, encrypted.strings)
     eligible = (columns["end"] > 0) & (columns["client_unseen"] == 0) & (columns["server_unseen"] == 0)
+    eligible &= columns["captured"] == BOTH
     found = incidents(columns["server_address"], columns["server_port"], facts, columns["first_time"], eligible)
     facts = Facts(facts.count, {**facts.columns, "together": found["together"], "same_idle": found["same_idle"]},
                   facts.strings)  # fmt: skip

@@ -9,6 +9,7 @@ from analyzer.analysis.verdicts import (
     TCP_ENDS,
     Evidence,
     Telling,
+    absent_side,
     causes_of,
     duration,
     fellows,
@@ -36,27 +37,32 @@ def tell_encrypted(snapshot: Snapshot, row: int) -> Telling:
 
 
 def _sentence(cells: dict[str, int]) -> str:
+    absent = absent_side(cells)
     if not cells["end"]:
-        return "encrypted; TCP was still open when the capture ended"
+        lacking = f", which holds nothing of the {absent}" if absent else ""
+        return f"encrypted; no end of TCP before the capture ended{lacking}"
     idle = [cells[f"{side}_idle"] for side in SIDES if cells[f"{side}_idle"] >= 0]
-    silence = f" after {duration(min(idle))} of silence" if idle else ""
+    silence = f" after {duration(min(idle))} of silence" if idle and not absent else ""
     alert = cells["alert"]
     failed = f"TLS failed: fatal alert {alert} ({ALERTS.get(alert, 'not assigned')}); " if alert >= 0 else ""
-    return f"{failed}{SIDES[cells['end_by']]} {TCP_ENDS[cells['end']]} first{silence}; close code: encrypted, unknown"
+    heard = f"; nothing of the {absent} was captured" if absent else ""
+    ended = f"{SIDES[cells['end_by']]} {TCP_ENDS[cells['end']]}{'' if absent else ' first'}"
+    return f"{failed}{ended}{silence}{heard}; close code: encrypted, unknown"
 
 
 def _evidence(cells: dict[str, int]) -> list[Evidence]:
     found = []
+    sides = [side for side in SIDES if side != absent_side(cells)]
     if cells["end"]:
         found = [Evidence(f"{SIDES[cells['end_by']]} {TCP_ENDS[cells['end']]}", cells["end_packet"])]
-        found += [Evidence(TAILS[Tail(cells[f"{side}_tail"])].format(side)) for side in SIDES]
+        found += [Evidence(TAILS[Tail(cells[f"{side}_tail"])].format(side)) for side in sides]
     if cells["other_end"]:
         found.append(
             Evidence(f"{SIDES[1 - cells['end_by']]} {TCP_ENDS[cells['other_end']]}", cells["other_end_packet"])
         )
     found += [
         Evidence(f"{duration(cells[f'{side}_idle'])} since the last octet of the {side}")
-        for side in SIDES
+        for side in sides
         if cells[f"{side}_idle"] >= 0
     ]
     return found
@@ -65,6 +71,8 @@ def _evidence(cells: dict[str, int]) -> list[Evidence]:
 def _unclaimed(cells: dict[str, int]) -> str:
     if cells["cause"]:
         return ""
+    if absent := absent_side(cells):
+        return f"no cause is claimed: nothing of the {absent} was captured"
     if not cells["end"]:
         return CAPTURE_ENDED
     if cells["client_unseen"] or cells["server_unseen"]:

@@ -22,7 +22,7 @@ from analyzer.analysis.overlaps import Copies, Correction, Sample
 from analyzer.analysis.remains import append_remains
 from analyzer.analysis.snapshot import Snapshot, Traffic
 from analyzer.analysis.transport import note_transport
-from analyzer.analysis.unseen import unseen_octets
+from analyzer.analysis.unseen import unheard, unseen_ends, unseen_octets
 from analyzer.analysis.upgrades import Upgraded
 from analyzer.capture.records import Records, Source
 from analyzer.limits import Limits
@@ -102,7 +102,8 @@ class Analysis:
         """The capture ended."""
         spans = self.assembly.finish()
         self.dissect(spans, memoryview(b""))
-        if upgraded := self.conversations.finish(len(self.tables["spans"]) - 1):
+        lacking = unheard(self.assembly, self.tables["streams"]) | (unseen_ends(self.assembly) > 0)
+        if upgraded := self.conversations.finish(len(self.tables["spans"]) - 1, lacking):
             self.framing.feed(self._runs(spans, memoryview(b""), np.empty(0, np.int64), upgraded))
         self.framing.finish(LAST)
         self._seal(0)
@@ -139,6 +140,7 @@ class Analysis:
             repeated=int(self.assembly.segments.column("repeated").sum()),
             stray=int(self.assembly.segments.column("stray").sum()),
             unseen=int(unseen_octets(self.assembly).sum()),
+            one_sided=int(np.count_nonzero(unheard(self.assembly, self.tables["streams"]))),
             let_go=self.let_go,
             datagrams=self.unwrapping.fragments.completed,
             fragments_lost=self.unwrapping.fragments.lost,

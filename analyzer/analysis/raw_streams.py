@@ -117,7 +117,7 @@ def decode(octets: Octets, both: bool, deflate: Deflate | None, limits: Limits |
         _append(analysis, "channels", 1, client=CLIENT)
         _open(analysis, opened, deflate)
     _walk(analysis, octets, cuts, opened)
-    analysis.conversations.finish(len(analysis.tables["spans"]) - 1)
+    analysis.conversations.finish(len(analysis.tables["spans"]) - 1, np.zeros(2, np.bool_))
     analysis.framing.finish(LAST)
     if both:
         _append(analysis, "endings", 2, direction=np.arange(2), packet=-1, time=NO_TIME)

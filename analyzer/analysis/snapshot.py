@@ -36,6 +36,8 @@ class Traffic:
     """Octets of TCP streams that the capture holds, each once."""
     unseen: int = 0
     """Octets of TCP streams known to be missing."""
+    one_sided: int = 0
+    """TCP connections of which one direction was captured."""
     repeated: int = 0
     """Octets of TCP streams that came again: retransmissions, and packets captured twice."""
     stray: int = 0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from analyzer.packets.layouts import ACK, RST
+from analyzer.schemas import MIDDLE
 from analyzer.streams.assembly import Assembly
 from analyzer.streams.sequence import distances
-from dissectors.tables import Array
+from dissectors.tables import Array, Table
 
 
 def unseen_ends(assembly: Assembly) -> Array:
@@ -19,6 +21,42 @@ def unseen_ends(assembly: Assembly) -> Array:
     acked = column("acked") - reach - 1
     found: Array = np.maximum(np.maximum(np.where(fin >= 0, behind, 0), acked), 0)
     return np.where(column("settled") > 0, found, 0)
+
+
+ANSWERED_BY = 1_000_000_000
+"""ns. Data is acknowledged after half a second at most (RFC 9293 §3.8.6.3), and round trips are shorter than that."""
+
+
+def unheard(assembly: Assembly, streams: Table) -> Array:
+    """By slot: nothing of this direction was captured, and the other shows that there was something: it sent data
+    behind a SYN, which needs the peer's, or for longer than an acknowledgment takes."""
+    column = assembly.segments.column
+    seen = column("next") - column("missing") > 0
+    silent = (column("settled") == 0) & ~seen
+    other = np.arange(len(seen)) ^ 1
+    alone: Array = silent & seen[other] & (column("acked")[other] <= 0)
+    lasted = column("last_time") - streams["first_time"]
+    answered = (streams["opening"] != MIDDLE) | (lasted > ANSWERED_BY)
+    found: Array = alone & np.repeat(answered, 2)
+    return found
+
+
+def acknowledged(packets: Table, slots: Array) -> Array:
+    """Octets of directions of which nothing was captured, as the other side acknowledged them: at least so many."""
+    found = np.zeros(len(slots), np.int64)
+    if not len(slots):
+        return found
+    order = np.argsort(packets["stream"], kind="stable")
+    stream = packets["stream"][order]
+    edges = np.searchsorted(stream, slots >> 1), np.searchsorted(stream, slots >> 1, "right")
+    for place, (slot, low, high) in enumerate(zip(slots.tolist(), *(edge.tolist() for edge in edges), strict=True)):
+        mine = order[low:high]
+        mine = mine[(packets["direction"][mine] != slot & 1) & (packets["flags"][mine] & (ACK | RST) == ACK)]
+        if len(mine):
+            # the last one may count a FIN
+            reach = distances(packets["ack"][mine].astype(np.int64) - int(packets["ack"][mine[0]]))
+            found[place] = max(int(reach.max()) - 1, 0)
+    return found
 
 
 def unseen_octets(assembly: Assembly) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,10 @@ from analyzer.analysis.causes import SAME_IDLE
 from analyzer.analysis.closes import LOST, NO_RESPONSE, OPEN
 from analyzer.analysis.patterns import BY_NUMBER, CAPTURE_ENDED, PACKETS_LOST, PATTERNS, PERHAPS_DEAD
 from analyzer.analysis.snapshot import Snapshot
-from analyzer.schemas import CAUSES, CONFIDENCES, FIN, RST
+from analyzer.schemas import CAUSES, CLIENT_ALONE, CONFIDENCES, FIN, RST, SERVER_ALONE
 from analyzer.times import count
 from dissectors.notes import MEANINGS, Layer, Note, Severity
-from dissectors.schemas import NO_TIME
+from dissectors.schemas import ACCEPTED, NO_TIME
 from dissectors.websocket.opcodes import PING, PONG, close_code_name
 
 SIDES = ("client", "server")
@@ -80,11 +80,21 @@ class Case:
         idle = [self.close[f"{side}_idle"] for side in SIDES if self.close[f"{side}_idle"] >= 0]
         return min(idle) if idle else -1
 
+    @property
+    def absent(self) -> str:
+        """The side of which no packet was captured; empty where there is none."""
+        return absent_side(self.connection)
+
     def elapsed(self, time: int) -> str:
         """Since the connection's first octet: `+1.204 s`."""
         if NO_TIME in (time, self.connection["first_time"]):
             return ""
         return f" at +{duration(time - self.connection['first_time'])}"
+
+
+def absent_side(record: Mapping[str, int]) -> str:
+    """The side of a row of CONNECTIONS or ENCRYPTED of which no packet was captured; empty where there is none."""
+    return {CLIENT_ALONE: "server", SERVER_ALONE: "client"}.get(record["captured"], "")
 
 
 def ended_itself(close: dict[str, int], side: str) -> bool:
@@ -140,6 +150,8 @@ def _unclaimed(case: Case) -> str:
         return ""
     if case.close["verdict"] in (OPEN, NO_RESPONSE) and not case.close["end"]:
         return f"{CAPTURE_ENDED}{PERHAPS_DEAD if case.close['resent'] >= TOLD_AGAIN else ''}"
+    if case.absent:
+        return f"no cause is claimed: nothing of the {case.absent} was captured"
     unseen = any(case.connection[f"{side}_unseen"] or not case.connection[f"{side}_seen"] for side in SIDES)
     if case.close["verdict"] == LOST or unseen:
         return PACKETS_LOST
@@ -194,6 +206,8 @@ def code_phrase(case: Case, code: int, reason: int, row: int) -> str:
 def _open(case: Case) -> str:
     last = case.snapshot.traffic.last_time - case.connection["last_time"]
     since = f"; its last packet came {duration(last)} before" if last > 0 else ""
+    if case.absent:
+        return f"no end before the capture ended, which holds nothing of the {case.absent}{since}"
     return f"still open when the capture ended{since}"
 
 
@@ -202,11 +216,12 @@ def _closed(case: Case) -> str:
     who = SIDES[close["close_by"]]
     other = SIDES[1 - close["close_by"]]
     said = code_phrase(case, close["close_code"], close["close_reason"], close["close_message"])
+    if case.absent == other:
+        sentence = f"{who} sent Close {said}; nothing of the {other} was captured, so who was first is not known"
+        return f"{sentence}{_tcp_end(case)}"
     sentence = f"{who} closed with {said}"
     if close["answer_message"] >= 0:
         return f"{sentence}; {other} answered after {duration(close['answered_after'])}{_tcp_end(case)}"
-    if not case.connection[f"{other}_seen"]:
-        return f"{sentence}; nothing of the {other} was captured{_tcp_end(case)}"
     if close["verdict"] == LOST:
         return f"{sentence}; whether the {other} sent one too is not known: octets of it are missing{_tcp_end(case)}"
     return f"{sentence}; {other} did not answer{_tcp_end(case)}"
@@ -237,8 +252,8 @@ def _unheard(case: Case) -> str:
 def _tcp_end(case: Case) -> str:
     close = case.close
     if not close["end"]:
-        return "; TCP was still open when the capture ended"
-    return f"; {SIDES[close['end_by']]} {TCP_ENDS[close['end']]} first"
+        return "; no end of TCP was captured" if case.absent else "; TCP was still open when the capture ended"
+    return f"; {SIDES[close['end_by']]} {TCP_ENDS[close['end']]}{'' if case.absent else ' first'}"
 
 
 def _died(case: Case) -> str:
@@ -253,7 +268,14 @@ def _lost(case: Case) -> str:
         return _closed(case)
     end = case.close["end"]
     ended = f"{SIDES[case.close['end_by']]} {TCP_ENDS[end]}" if end else "the capture ended"
-    return f"unknown: octets are missing from the capture, a Close frame may be among them; then {ended}"
+    lacking = "octets are missing from the capture"
+    if case.absent:
+        lacking = f"nothing of the {case.absent} was captured"
+    if case.handshake["result"] != ACCEPTED:
+        if not case.absent:
+            lacking = f"{count(case.connection['server_unseen'], 'octet')} of the server are not in the capture"
+        return f"unknown whether the upgrade was answered: {lacking}; {ended}"
+    return f"unknown: {lacking}, a Close frame may be among {'it' if case.absent else 'them'}; then {ended}"
 
 
 def _refused(case: Case) -> str:
@@ -316,7 +338,8 @@ def _evidence(case: Case) -> list[Evidence]:
             found.append(Evidence(f"{pings} ping{'s' * (pings > 1)} from the {side} not answered"))
         unseen = case.connection[f"{side}_unseen"]
         if unseen:
-            found.append(Evidence(f"{unseen} octets from the {side} are not in the capture"))
+            least = "at least " if side == case.absent else ""
+            found.append(Evidence(f"{least}{count(unseen, 'octet')} from the {side} are not in the capture"))
     return found
 
 

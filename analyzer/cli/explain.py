@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.analysis.leg_verdicts import leg_phrase, tell_legs, tell_views
-from analyzer.analysis.verdicts import SIDES, duration, ended_itself, tell
+from analyzer.analysis.verdicts import SIDES, absent_side, duration, ended_itself, tell
 from analyzer.cli.listing import Manner, close_words, endpoint, found_by_evidence, payload_writer
 from analyzer.cli.page import Page
 from analyzer.cli.story import Story
@@ -67,6 +67,13 @@ def seen(record: dict[str, int], told: Story) -> None:
     """How much of a connection the capture holds; the record is of CONNECTIONS or ENCRYPTED."""
     told.part("Seen")
     for side in SIDES:
+        if absent_side(record) == side:
+            known = count(record[f"{side}_unseen"], "octet")
+            acknowledged = (
+                f": {known} at least, by the other side's acknowledgments" if record[f"{side}_unseen"] else ""
+            )
+            told.item(f"nothing from the {side}{acknowledged}")
+            continue
         unseen = record[f"{side}_unseen"]
         lacking = f", {unseen} octets of it are not in the capture" if unseen else ", nothing of it known to be missing"
         told.item(f"{size(record[f'{side}_seen'])} from the {side}{lacking}")
@@ -137,7 +144,7 @@ def _opening(view: View, record: dict[str, int], shake: dict[str, int], told: St
         told.item(f"inside a CONNECT tunnel to {manner.text(text(record['connect_target']))}")
     partial = unseen_part(record, shake)
     if partial:
-        by = {BY_MASK: "the one side masks its frames, the other does not", BY_REQUEST: "it sent the request"}
+        by = {BY_MASK: "the one side masks its frames, the other does not", BY_REQUEST: "one sent the request"}
         told.item(f"{partial} is not in the capture; client and server are known since "
                   f"{by.get(record['known_by'], 'one sent the response')}")  # fmt: skip
         if not shake["status"]:

@@ -13,7 +13,7 @@ from analyzer.analysis.completeness import BLIND, completeness
 from analyzer.analysis.encrypted_verdicts import tell_encrypted
 from analyzer.analysis.leg_verdicts import leg_phrase, legs_of, view_phrase
 from analyzer.analysis.snapshot import Snapshot
-from analyzer.analysis.verdicts import CONFIDENCE_WORDS, SIDES, duration, incident_sentence, tell
+from analyzer.analysis.verdicts import CONFIDENCE_WORDS, SIDES, absent_side, duration, incident_sentence, tell
 from analyzer.cli.listing import Manner, endpoint
 from analyzer.cli.page import Page
 from analyzer.escape import printable
@@ -91,6 +91,8 @@ def _complete(snapshot: Snapshot, page: Page, manner: Manner) -> None:
     """What was seen, and what was not."""
     found = completeness(snapshot)
     lacking = [f"{size(found.octets_missing)} of TCP data missing"] if found.octets_missing else []
+    if found.one_sided:
+        lacking.append(f"of {count(found.one_sided, 'TCP connection')} one direction was captured")
     lacking += [f"{count(found.packets_cut, 'packet')} cut short by the capture"] if found.packets_cut else []
     if found.dropped:
         named = [f"{item.dropped} at {manner.text(item.name or str(item.interface))}"
@@ -245,6 +247,9 @@ def compression(shake: dict[str, int]) -> str:
 def _crossed(record: dict[str, int]) -> str:
     parts = []
     for side in SIDES:
+        if absent_side(record) == side:
+            parts.append(f"{side} not captured")
+            continue
         wire, inflated = record[f"{side}_octets"], record[f"{side}_inflated"]
         told = f"{side} {count(record[f'{side}_messages'], 'message')}, {size(wire)}"
         parts.append(told + (f" ({size(inflated)} inflated)" if inflated > wire else ""))

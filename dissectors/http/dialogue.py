@@ -181,6 +181,11 @@ class Dialogue:
         if all(self._closed):
             self.finish(mark)
 
+    def blind(self, direction: int) -> None:
+        """What a direction has not said by now is not in the capture: nothing is laid to it."""
+        if self.upgrade is None:
+            self._lose(direction)
+
     def finish(self, mark: int) -> None:
         """Nothing follows: what is unfinished comes out as it is."""
         if self.upgrade is not None:

@@ -1,0 +1,111 @@
+"""What is said where one direction, or an answer, was not captured: that it was not, and nothing of what it held."""
+
+from __future__ import annotations
+
+import pytest
+
+import analyzer
+from analyzer.analysis.completeness import completeness
+from analyzer.analysis.snapshot import Snapshot
+from analyzer.analysis.verdicts import tell
+from analyzer.schemas import CAPTURED, VERDICTS
+from analyzer.views import View
+from dissectors.notes import Note
+from tests.analyzer.analysis.test_encrypted import DATA, secret
+from tests.outcome import everything, snapshot_of
+from tests.wire.captures import pcap
+from tests.wire.frames import CLOSE, TEXT, close_payload
+from tests.wire.talks import START, Talk
+
+
+def closed() -> Talk:
+    talk = Talk().open().upgrade().frame("C", TEXT, "hi").frame("S", TEXT, "there").ack("C")
+    return talk.frame("C", CLOSE, close_payload(1000)).frame("S", CLOSE, close_payload(1000)).fin("S").fin("C")
+
+
+def dropped() -> Talk:
+    talk = Talk().open().upgrade().frame("C", TEXT, "hi").frame("C", TEXT, "hello").frame("S", TEXT, "there")
+    return talk.ack("C").fin("C").fin("S").ack("C")
+
+
+def of_side(talk: Talk, side: int) -> bytes:
+    return pcap(talk.packets([segment for segment in talk.segments if segment.side == side]))
+
+
+def verdict(snapshot: Snapshot) -> tuple[str, str]:
+    telling = tell(snapshot, 0)
+    return VERDICTS[snapshot["closes"].row(0)["verdict"]], f"{telling.sentence}. {telling.likely}"
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_of_one_direction_nothing_is_said_of_the_other(side: int) -> None:
+    here, gone = ("client", "server")[side], ("server", "client")[side]
+    capture = of_side(closed(), side)
+    snapshot = snapshot_of(capture)
+    record = snapshot["connections"].row(0)
+    told, sentence = verdict(snapshot)
+    assert CAPTURED[record["captured"]] == here
+    sent = sum(len(segment.payload) for segment in closed().segments if segment.side != side)
+    assert sent - 1 <= record[f"{gone}_unseen"] <= sent
+    assert told == "packets-lost"
+    assert f"{here} sent Close 1000 (normal closure); nothing of the {gone} was captured, so who was first" in sentence
+    assert sentence.endswith(f"{here} closed TCP (FIN). no cause is claimed: nothing of the {gone} was captured")
+    found = completeness(snapshot)
+    assert (found.one_sided, found.whole) == (1, False)
+    assert everything(capture, 150) == everything(capture)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_close_that_the_other_side_may_have_sent_is_not_called_absent(side: int) -> None:
+    gone = ("server", "client")[side]
+    told, sentence = verdict(snapshot_of(of_side(dropped(), side)))
+    assert told == "packets-lost"
+    assert sentence.startswith(f"unknown: nothing of the {gone} was captured, a Close frame may be among it; then")
+
+
+def test_an_answer_that_was_not_captured_is_not_called_absent() -> None:
+    talk = Talk().open().upgrade().ack("C").fin("C").ack("S")
+    answer = next(segment for segment in talk.segments if segment.side and segment.payload)
+    snapshot = snapshot_of(pcap(talk.packets([segment for segment in talk.segments if segment is not answer])))
+    told, sentence = verdict(snapshot)
+    assert told == "packets-lost"
+    assert sentence.startswith(f"unknown whether the upgrade was answered: {len(answer.payload) - 1} octets of the")
+    assert not [row for row in snapshot["notes"] if row["code"] == Note.HTTP_UNANSWERED]
+    alone = snapshot_of(of_side(Talk().open().upgrade().ack("C"), 0))
+    assert verdict(alone)[1].startswith("unknown whether the upgrade was answered: nothing of the server was captured")
+    assert not len(alone["notes"])
+
+
+def test_an_answer_that_never_came_is_told_as_such() -> None:
+    talk = Talk().open()
+    talk.upgrade().segments.pop()
+    talk.next[1] = 5001
+    talk.ack("S").wait(30).fin("C")
+    snapshot = snapshot_of(pcap(talk.packets()))
+    assert verdict(snapshot)[0] == "unanswered-handshake"
+    assert verdict(snapshot)[1].startswith("the upgrade got no answer; client closed TCP (FIN)")
+    assert [row["code"] for row in snapshot["notes"]] == [Note.HTTP_UNANSWERED]
+
+
+def test_a_side_that_only_acknowledges_was_captured() -> None:
+    talk = closed()
+    late = [segment for segment in talk.segments if segment.time > START + 5_000_000]
+    silent = [segment for segment in late if segment.side == 1 or not segment.payload]
+    snapshot = snapshot_of(pcap(talk.packets(silent)))
+    assert completeness(snapshot).one_sided == 0
+
+
+def test_one_direction_of_tls() -> None:
+    talk = secret().send("C", DATA).wait(2).fin("C").fin("S").ack("C")
+    snapshot = snapshot_of(of_side(talk, 0))
+    record = View(snapshot, "encrypted").record(0)
+    assert (record["captured"], record["cause"]) == ("client", None)
+    assert record["sentence"] == (
+        "client closed TCP (FIN); nothing of the server was captured; close code: encrypted, unknown"
+    )
+
+
+@pytest.mark.parametrize("name", ["tour", "tls-endings", "proxy-chain"])
+def test_whole_captures_have_no_such_connection(name: str) -> None:
+    with analyzer.open(f"sample:{name}") as capture:
+        assert capture.completeness.one_sided == 0
