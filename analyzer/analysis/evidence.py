@@ -10,8 +10,8 @@ from analyzer.analysis.facts import SECOND, Facts
 from analyzer.analysis.frames import Framing
 from analyzer.packets.layouts import ACK, FIN, RST, SYN
 from analyzer.streams.sequence import distances
-from dissectors.notes import Layer, Severity
-from dissectors.schemas import NO_TIME
+from dissectors.notes import Layer, Note, Severity
+from dissectors.schemas import NO_TIME, REFUSED
 from dissectors.tables import Array, Strings, Table
 from dissectors.websocket.opcodes import NO_STATUS, PING
 
@@ -48,6 +48,8 @@ def websocket_facts(tables: Mapping[str, Table], framing: Framing, strings: Stri
         "peer_spoke_last": np.where(ender == 0, idle[1] < idle[0], idle[0] < idle[1]).astype(np.int64),
     }  # fmt: skip
     found |= _legs(connections, closes)
+    found["status"] = shakes["status"].astype(np.int64)
+    found["upgrade_lost"] = _upgrade_lost(tables, connections)
     found |= _violations(tables, connections, closer)
     found |= _pings(framing, number, client, ender, closes["end_time"])
     found |= _last_messages(tables, connections, closes)
@@ -56,7 +58,7 @@ def websocket_facts(tables: Mapping[str, Table], framing: Framing, strings: Stri
     return Facts(len(stream), found, strings)
 
 
-TEXTS = ("server_software", "user_agent", "intermediaries", "subprotocol", "target", "http_host")
+TEXTS = ("server_software", "user_agent", "intermediaries", "subprotocol", "target", "http_host", "refusal")
 
 
 def _span(start: Array, stop: Array, known: Array) -> Array:
@@ -82,6 +84,31 @@ def _legs(connections: Columns, closes: Columns) -> dict[str, Array]:
         found["middle"][rows] = middle[order]
         found["front_end"][rows] = closes["end"][front[order]]
         found["back_end"][rows] = closes["end"][back[order]]
+    return found
+
+
+LACKING, BY_PROXY, ON_THE_WAY = 1, 2, 3
+"""Of a request with a key and without Upgrade: it is; it is as a proxy writes it; the same request had it before."""
+
+
+def _upgrade_lost(tables: Mapping[str, Table], connections: Columns) -> Array:
+    """Codes above for refused requests, 0 for those that ask as RFC 6455 §4.1 wants it; -1 where none was captured."""
+    shakes, exchanges, notes = (tables[name] for name in ("handshakes", "exchanges", "notes"))
+    found = np.where(shakes["first_packet"] >= 0, 0, -1)
+    refused = np.flatnonzero((shakes["result"] == REFUSED) & (shakes["key"] > 0) & (found == 0))
+    wrong = np.isin(notes["code"], (Note.UPGRADE_HEADER_BAD, Note.CONNECTION_HEADER_BAD, Note.HTTP_VERSION_LOW))
+    if not len(refused) or not wrong.any():
+        return found
+    cells = zip(*(notes[name][wrong].tolist() for name in ("channel", "direction", "offset", "code")), strict=True)
+    told = set(cells)
+    offsets = exchanges["request_offset"][shakes["exchange"][refused]].tolist()
+    ends = zip(shakes["channel"][refused].tolist(), shakes["direction"][refused].tolist(), offsets, strict=True)
+    for row, end in zip(refused.tolist(), ends, strict=True):
+        if (*end, Note.UPGRADE_HEADER_BAD) in told or (*end, Note.CONNECTION_HEADER_BAD) in told:
+            found[row] = BY_PROXY if (*end, Note.HTTP_VERSION_LOW) in told else LACKING
+    back = np.flatnonzero((found >= LACKING) & (connections["client_leg"] >= 0))
+    back = back[found[connections["client_leg"][back]] == 0]
+    found[back] = found[connections["client_leg"][back]] = ON_THE_WAY
     return found
 
 

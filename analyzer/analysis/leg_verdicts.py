@@ -12,7 +12,7 @@ from analyzer.analysis.snapshot import Snapshot
 from analyzer.analysis.verdicts import SIDES, TCP_ENDS, duration
 from dissectors.http.head import Head, read_head
 from dissectors.http.secrets import mask_field
-from dissectors.schemas import NO_TIME
+from dissectors.schemas import ACCEPTED, NO_TIME
 from dissectors.tables import Array
 
 HOP_BY_HOP = frozenset(("connection", "upgrade", "keep-alive", "te", "transfer-encoding", "proxy-connection", "date"))
@@ -98,6 +98,12 @@ def _signs(snapshot: Snapshot, row: int, ends: tuple[str, str]) -> tuple[int, st
     return NO_TIME, "still open"
 
 
+def _answer(shake: dict[str, int]) -> str:
+    if shake["result"] == ACCEPTED:
+        return "the upgrade was accepted"
+    return f"the upgrade was answered with {shake['status']}" if shake["status"] else "the upgrade has no answer"
+
+
 def _code(code: int) -> str:
     return str(code) if code >= 0 else "without a code"
 
@@ -105,6 +111,9 @@ def _code(code: int) -> str:
 def _ends(snapshot: Snapshot, front: int, back: int) -> list[str]:
     """Which leg ended first, and whether the close code travelled."""
     sides = ("client's side", "server's side")
+    shakes = [snapshot.handshake(snapshot["connections"].row(row)) for row in (front, back)]
+    if any(shake["result"] != ACCEPTED for shake in shakes):
+        return [f"{side}: {_answer(shake)}" for side, shake in zip(sides, shakes, strict=True)]
     signs = [_signs(snapshot, row, ends) for row, ends in zip((front, back), ENDS, strict=True)]
     closes = [snapshot["closes"].row(row) for row in (front, back)]
     if NO_TIME in (signs[0][0], signs[1][0]):
@@ -165,6 +174,8 @@ def _heads(snapshot: Snapshot, records: list[dict[str, int]], contents: Contents
         names = [name for name in {**came.headers, **went.headers} if name not in HOP_BY_HOP]
         changed = [name for name in names if came.headers.get(name) != went.headers.get(name)]
         changed.sort(key=lambda name: MATTER.index(name) if name in MATTER else len(MATTER))
+        if side == 0 and "upgrade" in came.headers and "upgrade" not in went.headers:
+            changed.insert(0, "upgrade")  # every hop writes it anew, and this one did not
         told += [f"{what} {_change(name, came, went)}" for name in changed[:TOLD]]
         told += [f"and {len(changed) - TOLD} more fields of the {what}"] if len(changed) > TOLD else []
     return told

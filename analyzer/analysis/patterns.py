@@ -63,6 +63,20 @@ NO_PING = "have the application send a ping or heartbeat at less than half of th
 LONGER = "raise the timeout at the proxy"
 BACKOFF = "reconnect with a random delay, so that clients do not all come back at once"
 COMPARE = "the server's own log at that second says more"
+UNSEEN_UPGRADE = same("upgrade_lost", 0, words="a request that has them") & (
+    (same("status", 426) & ~says("refusal", "supports version"))
+    | says(
+        "refusal",
+        'upgrade" only to',
+        "upgrade hdr",
+        "upgrade header",
+        "connection header",
+        '"connection" must be',
+        "unsupported http version",
+    )
+)
+"""The answer speaks of headers that are in the request where it was captured: who answers did not get them. As
+websockets, ws, aiohttp, Tornado and Spring say it."""
 
 
 def _code(*codes: int) -> Test:
@@ -75,6 +89,19 @@ PATTERNS: tuple[Pattern, ...] = (
         least("alert", 1, words="a fatal TLS alert in the clear"),
         ("look up the alert; check the certificate's name, dates and chain, and the versions both sides allow",),
         "RFC 8446 §6.2",
+    ),
+    Pattern(
+        47, "proxy-drops-upgrade",
+        "a proxy between the two does not pass Upgrade and Connection on, so that the server sees no WebSocket", MEDIUM,
+        same("result", 2, words="an answer other than 101")
+        & (least("upgrade_lost", 1, words="a request with a key, but without Upgrade or Connection: Upgrade")
+           | UNSEEN_UPGRADE),
+        ("nginx: proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and Connection \"upgrade\"",
+         "Apache: upgrade=websocket at ProxyPass, or mod_proxy_wstunnel"),
+        "RFC 9110 §7.8; https://nginx.org/en/docs/http/websocket.html",
+        ("a client that sends no Upgrade",),
+        least("upgrade_lost", 2, words="the request before the proxy had them, or it is one of HTTP/1.0")
+        | UNSEEN_UPGRADE,
     ),
     Pattern(
         31, "upgrade-refused", "the server, or a proxy before it, does not take this request as a WebSocket", HIGH,

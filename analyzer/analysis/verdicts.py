@@ -395,7 +395,23 @@ def _ping(case: Case) -> list[Evidence]:
     return [Evidence(f"a Ping that was not answered{case.elapsed(message['time'])}", packet, frame)]
 
 
+def _no_upgrade(case: Case) -> list[Evidence]:
+    """The requests before and behind the proxy, or the one that is there."""
+    shakes, connections = case.snapshot["handshakes"], case.snapshot["connections"]
+    front, back = (case.connection[f"{side}_leg"] for side in SIDES)
+    own = case.connection["handshake"]
+    if front < 0 and back < 0:
+        return [Evidence("the request that was answered so", int(shakes["first_packet"][own]))]
+    before = own if back >= 0 else int(connections["handshake"][front])
+    behind = int(connections["handshake"][back]) if back >= 0 else own
+    return [
+        Evidence("the request before the proxy", int(shakes["first_packet"][before])),
+        Evidence("the request behind it", int(shakes["first_packet"][behind])),
+    ]
+
+
 POINTERS: dict[str, Callable[[Case], list[Evidence]]] = {
     "protocol-error": _broken, "message-too-big": _largest, "keepalive-ping-timeout": _ping, "heartbeat-timeout": _ping,
+    "proxy-drops-upgrade": _no_upgrade,
 }  # fmt: skip
 """By name of the cause."""

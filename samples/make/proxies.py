@@ -85,6 +85,30 @@ async def proxy_chain() -> None:
                             await socket.recv()
 
 
+async def no_upgrade() -> None:
+    """nginx as it is without being told of WebSocket: Upgrade is a field of one hop (RFC 9110 §7.8)."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "nginx.conf"
+        config.write_text(
+            f"""daemon off; pid {folder}/pid; error_log stderr; worker_processes 1;
+events {{}}
+http {{
+  access_log off; client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
+  uwsgi_temp_path {folder}; scgi_temp_path {folder};
+  server {{ listen 127.0.0.1:8320; location / {{ proxy_pass http://127.0.0.1:8321; }} }}
+  server {{ listen 127.0.0.1:8322; location / {{ proxy_pass http://127.0.0.1:8321; proxy_http_version 1.1; }} }}
+}}
+"""
+        )
+        async with serve(_goodbye, "127.0.0.1", 8321):
+            with process("nginx", "-e", "stderr", "-c", str(config)):
+                time.sleep(1)
+                for port in (8320, 8322):
+                    with contextlib.suppress(WebSocketException, ConnectionError):
+                        async with connect(f"ws://127.0.0.1:{port}/live"):
+                            pass
+
+
 @contextlib.contextmanager
 def _forward(port: int, allowed: tuple[int, ...]) -> Iterator[None]:
     """tinyproxy, which tunnels to some ports."""

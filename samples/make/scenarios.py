@@ -367,6 +367,9 @@ SCENARIOS: dict[str, Scenario] = {
     "proxy-chain": Scenario(
         proxies.proxy_chain, (8300, 8301, 8302, 8303), "HAProxy, PROXY headers of both versions, nginx"
     ),
+    "no-upgrade": Scenario(
+        proxies.no_upgrade, (8320, 8321, 8322), "upgrades through nginx that is not told to pass Upgrade on"
+    ),
     "tunnels": Scenario(proxies.tunnels, (8310, 8311, 8312), "CONNECT to ws, to wss, and refused"),
     "chromium-chat": Scenario(chromium, (8230,), "a page in Chromium: close from JavaScript, and by navigation"),
 }

@@ -10,12 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import analyzer
+from analyzer.analysis.contents import Contents
+from analyzer.analysis.leg_verdicts import tell_legs
+from analyzer.analysis.patterns import BY_NAME
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.analysis.verdicts import Telling, incident_sentence, tell
 from analyzer.schemas import CAUSES, VERDICTS
 from tests.outcome import everything, snapshot_of
 from tests.wire.captures import pcap
 from tests.wire.frames import CLOSE, PING, TEXT, close_payload
+from tests.wire.handshakes import request, response
 from tests.wire.packets import ACK, RST
 from tests.wire.talks import START, Talk
 
@@ -31,6 +35,7 @@ REAL: dict[str, list[str | None]] = {
     "socketio-timeout": ["socketio-ping-timeout"],
     "closings": ["server-exception", "authentication", "close-ignored"],
     "refused": ["upgrade-refused"] * 8,
+    "no-upgrade": ["proxy-drops-upgrade"] * 4,
     "subprotocols": [None, None, None, "upgrade-refused"],
     "websockets-deflate": [None],
 }
@@ -246,3 +251,48 @@ def test_causes_do_not_depend_on_chunks(chunk: int) -> None:
         with analyzer.open(f"sample:{sample}") as capture:
             octets = capture.snapshot.source.read(0, 1 << 20)
         assert everything(octets, chunk) == everything(octets)
+
+
+BARE = (("Upgrade", None), ("Connection", "close"))
+"""Fields of a request that a proxy passed on which knows nothing of WebSocket."""
+MISSING = b"Failed to open a WebSocket connection: missing Connection header.\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "old", "answered", "expected", "sure"),
+    [
+        (BARE, True, response(status=400), "proxy-drops-upgrade", "high"),
+        (BARE, False, response(status=200, body=b"<html>"), "upgrade-refused", "high"),
+        ((), False, response(status=426, body=b"Upgrade Required"), "proxy-drops-upgrade", "high"),
+        ((), False, response(status=400, body=MISSING), "proxy-drops-upgrade", "high"),
+        ((), False, response(status=400, body=b"no such room"), "upgrade-refused", "high"),
+        ((), False, response((), {"Sec-WebSocket-Version": "13"}, 426), "upgrade-refused", "high"),
+    ],
+)
+def test_an_upgrade_that_a_proxy_did_not_pass_on(
+    asked: tuple[tuple[str, str | None], ...], old: bool, answered: bytes, expected: str, sure: str
+) -> None:
+    head = request(headers=asked)
+    if old:
+        head = head.replace(b"HTTP/1.1", b"HTTP/1.0")
+    talk = Talk().open().send("C", head).send("S", answered).fin("S").fin("C")
+    telling = told(talk)
+    assert (cause(analysed(talk)), telling.confidence) == (expected, sure)
+    if asked:  # without another leg, and without the mark of a proxy, it is told as what else it may be
+        assert BY_NAME["proxy-drops-upgrade"].cause in (telling.cause, *telling.alternatives)
+
+
+def test_the_requests_on_both_sides_of_a_proxy_are_evidence() -> None:
+    with analyzer.open("sample:no-upgrade") as capture:
+        snapshot, contents = capture.snapshot, Contents(capture.snapshot)
+        for row in range(4):
+            items = {item.text: item.packet for item in tell(snapshot, row).evidence}
+            before, behind = items["the request before the proxy"], items["the request behind it"]
+            shakes = [snapshot["handshakes"].row(number) for number in range(4)]
+            fields = {shake["first_packet"]: shake for shake in shakes}
+            assert {before, behind} < set(fields)
+            assert fields[before]["key"] == fields[behind]["key"]
+            assert before < behind
+        lines = [line for row in capture.connections for line in tell_legs(snapshot, row.row, contents)]
+        assert lines.count("request upgrade taken out: websocket") == 4
+        assert "client's side: the upgrade was answered with 505" in lines

@@ -12,7 +12,8 @@ from analyzer.cli.about import patterns
 from analyzer.schemas import CAUSES
 from dissectors.tables import Strings
 
-TEXTS = ("server_software", "intermediaries", "user_agent", "close_reason", "subprotocol", "target", "http_host")
+TEXTS = ("server_software", "intermediaries", "user_agent", "close_reason", "subprotocol", "target", "http_host",
+         "refusal")  # fmt: skip
 S, MS = SECOND, SECOND // 1000
 BARE = {"bare": 1, "end": 1, "end_by": 1, "result": 1, "close_by": -1, "frames": 4, "lifetime": 7 * S}
 CLOSE = {"bare": 0, "end": 1, "end_by": 1, "result": 1, "close_by": 1, "answered": 1, "frames": 4}
@@ -23,6 +24,9 @@ TLS = {"tls": 1, "result": 4, "end": 1, "end_by": 1, "bare": 0}
 Given = dict[str, int | str]
 CASES: dict[str, tuple[Given, Given]] = {
     "tls-alert": ({**TLS, "alert": 42}, {**TLS, "alert": -1}),
+    "proxy-drops-upgrade": (
+        {"result": 2, "upgrade_lost": 3}, {"result": 2, "upgrade_lost": 0, "status": 400, "refusal": "Bad Request"},
+    ),
     "upgrade-refused": ({"result": 2}, {"result": 0}),
     "keepalive-ping-timeout": (
         {**CLOSE, "code": 1011, "close_reason": "keepalive ping timeout"}, {**CLOSE, "code": 1011, "close_reason": "oops"},
