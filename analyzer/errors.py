@@ -16,7 +16,8 @@ class ExitStatus(IntEnum):
     USAGE = 2
     """An option, a filter or a name is wrong."""
     INPUT = 3
-    """A file is missing, unreadable, not a capture, or one whose link type has no decoder."""
+    """A file is missing, unreadable, empty, not a capture, or one whose link type has no decoder; for `check`, or one
+    without a WebSocket connection."""
     DAMAGED = 4
     """What was readable is shown, but the capture is cut off or damaged, or part of it has no decoder."""
     OUTPUT = 5

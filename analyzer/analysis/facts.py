@@ -44,12 +44,19 @@ class Test:
 
     words: str
     holds: Callable[[Facts], Mask]
+    choice: bool = False
+    """One of several is enough, so that its words need brackets among others."""
+
+    @property
+    def bracketed(self) -> str:
+        """Its words as a part of others."""
+        return f"({self.words})" if self.choice else self.words
 
     def __and__(self, other: Test) -> Test:
-        return Test(f"{self.words}, {other.words}", lambda facts: self.holds(facts) & other.holds(facts))
+        return Test(f"{self.bracketed}, {other.bracketed}", lambda facts: self.holds(facts) & other.holds(facts))
 
     def __or__(self, other: Test) -> Test:
-        return Test(f"{self.words} or {other.words}", lambda facts: self.holds(facts) | other.holds(facts))
+        return Test(f"{self.words}; or {other.words}", lambda facts: self.holds(facts) | other.holds(facts), True)
 
     def __invert__(self) -> Test:
         return Test(f"not ({self.words})", lambda facts: ~self.holds(facts))
@@ -57,20 +64,34 @@ class Test:
 
 def same(name: str, *values: int, words: str = "") -> Test:
     """A fact is one of some values."""
-    told = words or f"{name} {' or '.join(map(str, values))}"
+    told = words or f"{_plain(name)} {' or '.join(map(str, values))}"
     return Test(told, lambda facts: np.isin(facts[name], values))
 
 
 def least(name: str, value: int, words: str = "") -> Test:
     """A fact is a value or more."""
-    return Test(words or f"{name} at least {value}", lambda facts: np.greater_equal(facts[name], value))
+    told = words or f"{_plain(name)} of {_span(value)} or more"
+    return Test(told, lambda facts: np.greater_equal(facts[name], value))
 
 
 def most(name: str, value: int, words: str = "") -> Test:
     """A fact is there, and a value or less."""
-    return Test(
-        words or f"{name} at most {value}", lambda facts: np.logical_and(facts[name] >= 0, facts[name] <= value)
-    )
+    told = words or f"{_plain(name)} of {_span(value)} or less"
+    return Test(told, lambda facts: np.logical_and(facts[name] >= 0, facts[name] <= value))
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _span(value: float) -> str:
+    """A time span, or a small number, in words: `60 s`, `10 min`, `2 h`."""
+    if value < SECOND // 1000:
+        return f"{value:g}"
+    for unit, name in ((3600, "h"), (60, "min")):
+        if value >= 2 * unit * SECOND and value % (unit * SECOND) == 0:
+            return f"{value // (unit * SECOND):g} {name}"
+    return f"{value / SECOND:g} s"
 
 
 def tolerance(wanted: Array | int) -> Array:
@@ -81,7 +102,7 @@ def tolerance(wanted: Array | int) -> Array:
 
 def near(name: str, *seconds: float) -> Test:
     """A time span matches a timer."""
-    told = " or ".join(f"{value:g} s" for value in seconds)
+    told = " or ".join(_span(value * SECOND) for value in seconds)
 
     def holds(facts: Facts) -> Mask:
         spans = facts[name]
@@ -91,12 +112,12 @@ def near(name: str, *seconds: float) -> Test:
             found |= np.abs(spans - wanted) <= tolerance(wanted)
         return found
 
-    return Test(f"{name} of {told}", holds)
+    return Test(f"{_plain(name)} of {told}", holds)
 
 
 def says(name: str, *parts: str) -> Test:
     """A text holds one of some words, in any case."""
     return Test(
-        f"{name} says {' or '.join(parts)}",
+        f"{_plain(name)} says {' or '.join(parts)}",
         lambda facts: facts.text_holds(name, lambda text: any(part in text for part in parts)),
     )

@@ -65,6 +65,8 @@ class Copies:
         self.corrections: list[Correction] = []
         self.channel_of = innermost(tables)
         self._judged: dict[int, Checksum] = {}
+        self._told: set[int] = set()
+        """Packets whose wrong checksum has a note."""
 
     def compare(self, notes: Observations) -> None:
         """Note where copies differ, and gather corrections."""
@@ -128,7 +130,8 @@ class Copies:
         detail = f"packet {packet + 1}{said.get(mine, '')}; delivered: packet {delivered + 1}{said.get(its, '')}"
         notes.one(Note.TCP_OVERLAP_DIFFERS, channel, slot & 1, begin, end - begin, packet, time, detail)
         for number, verdict in ((delivered, its), (packet, mine)):
-            if verdict in NOTES:
+            if verdict in NOTES and number not in self._told:
+                self._told.add(number)
                 notes.one(NOTES[verdict], channel, slot & 1, begin, end - begin, number,
                           int(self.packets.row(number)["time"]))  # fmt: skip
         better = mine is Checksum.RIGHT and its in FAILED
@@ -157,7 +160,7 @@ class Copies:
         wrong = [number for number, verdict in zip(numbers, found, strict=True) if verdict in FAILED]
         judged = sum(verdict is not Checksum.UNKNOWN for verdict in found)
         if 2 * len(wrong) <= judged:
-            for number in wrong:
+            for number in sorted(set(wrong) - self._told):
                 cells = self.packets.row(number)
                 notes.one(NOTES[self.checksum(number)], int(self.channel_of[cells["stream"]]), cells["direction"], -1,
                           cells["payload_length"], number, cells["time"])  # fmt: skip

@@ -63,17 +63,13 @@ NO_PING = "have the application send a ping or heartbeat at less than half of th
 LONGER = "raise the timeout at the proxy"
 BACKOFF = "reconnect with a random delay, so that clients do not all come back at once"
 COMPARE = "the server's own log at that second says more"
-UNSEEN_UPGRADE = same("upgrade_lost", 0, words="a request that has them") & (
-    (same("status", 426) & ~says("refusal", "supports version"))
-    | says(
-        "refusal",
-        'upgrade" only to',
-        "upgrade hdr",
-        "upgrade header",
-        "connection header",
-        '"connection" must be',
-        "unsupported http version",
-    )
+ASKED_FOR = says(
+    "refusal", 'upgrade" only to', "upgrade hdr", "upgrade header", "connection header", '"connection" must be',
+    "unsupported http version",
+)  # fmt: skip
+UNSEEN_UPGRADE = Test(
+    "an answer that misses them, to a request that has them",
+    (same("upgrade_lost", 0) & (ASKED_FOR | (same("status", 426) & ~says("refusal", "supports version")))).holds,
 )
 """The answer speaks of headers that are in the request where it was captured: who answers did not get them. As
 websockets, ws, aiohttp, Tornado and Spring say it."""

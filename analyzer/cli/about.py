@@ -9,6 +9,7 @@ from importlib.metadata import version as version_of
 
 from analyzer.bundled import names, stories
 from analyzer.cli.help import TABLES
+from analyzer.cli.page import Page
 
 LANGUAGE = (
     "A filter is a test of fields, for example:", "",
@@ -48,8 +49,26 @@ def samples(_: object = None) -> str:
     return "\n".join([*lines, "", "open one anywhere: framescope summary sample:tour", ""])
 
 
-def patterns(_: object = None) -> str:
-    """The patterns behind likely causes, as a table in Markdown."""
+def patterns(page: Page) -> None:
+    """The patterns behind likely causes, for a terminal."""
+    from analyzer.analysis.patterns import PATTERNS
+
+    for pattern in PATTERNS:
+        sure = f"confidence {pattern.confidence.name.lower()}"
+        if pattern.surer is not None:
+            sure += f", more where: {pattern.surer.words}"
+        page.line(page.style(pattern.name, "bold"))
+        told = (("", pattern.cause), ("", sure), ("seen: ", pattern.when.words),
+                *(("or: ", other) for other in pattern.alternatives), *(("try: ", what) for what in pattern.tries),
+                ("source: ", pattern.source))  # fmt: skip
+        for label, text in told:
+            for line in page.wrapped(f"  {label}{text}", 4):
+                page.line(line)
+        page.line()
+
+
+def patterns_table() -> str:
+    """The same as a table in Markdown."""
     from analyzer.analysis.patterns import PATTERNS
 
     lines = ["| cause | what is seen | likely cause | confidence | or | what to try | source |", "|" + "---|" * 7]

@@ -47,7 +47,7 @@ class Finding:
         parts += (
             [f"octets {self.offset}+{self.length} of the {self.sender}"] if self.offset >= 0 and self.sender else []
         )
-        return ", ".join(parts) or "the capture"
+        return ", ".join(parts) or "as a whole"
 
     @property
     def sentence(self) -> str:
@@ -85,36 +85,52 @@ def _text(found: list[Finding], view: View, page: Page, files: Mapping[str, str]
     for note, group in sorted(groups.items(), key=lambda item: (-MEANINGS[item[0]].severity, item[0])):
         meaning = MEANINGS[note]
         colour = {Severity.MUST: "bad", Severity.SHOULD: "odd"}.get(meaning.severity, "dim")
-        severity = page.style(meaning.severity.name.lower(), colour)
-        page.line(f"{severity} {code_name(note)}: {meaning.sentence} ({meaning.source})")
+        severity = meaning.severity.name.lower()
+        for line in _lines(f"{severity} {code_name(note)}: {meaning.sentence} ({meaning.source})", page, 4):
+            page.line(line.replace(severity, page.style(severity, colour), 1) if line.startswith(severity) else line)
         for finding in group:
-            page.line(f"    {finding.where}{': ' + finding.detail if finding.detail else ''}")
+            for line in _lines(f"    {finding.where}{': ' + finding.detail if finding.detail else ''}", page, 6):
+                page.line(line)
     left_out = view.snapshot.traffic.notes_left_out
     more = f"; {left_out} more of the same were counted only" if left_out else ""
     worst = {severity: sum(MEANINGS[finding.note].severity == severity for finding in found) for severity in Severity}
     told = ", ".join(f"{number} {severity.name.lower()}" for severity, number in sorted(worst.items(), reverse=True))
     connections = len(view.snapshot["connections"])
     of = f" on {count(connections, 'connection')}" if connections or view.snapshot.traffic.packets else ""
-    page.line(f"{count(len(found), 'observation')}{of}: {told}{more}")
+    for line in _lines(f"{count(len(found), 'observation')}{of}: {told}{more}", page, 4):
+        page.line(line)
+
+
+def _lines(text: str, page: Page, indent: int) -> list[str]:
+    """A text in lines that a terminal has room for; files and pipes get it in one."""
+    return page.wrapped(text, indent) if page.stream.isatty() else [text]
+
+
+def _subject(files: Mapping[str, str]) -> str:
+    """What is judged where no connection has a name: the capture, or the files of the sides."""
+    return "capture" if "" in files else ", ".join(files.values())
 
 
 def _junit(found: list[Finding], view: View, page: Page, files: Mapping[str, str]) -> None:
-    """A suite a connection, a case a kind of observation; must and should are failures, what is odd is told."""
+    """A suite a connection, a case a kind of observation; must and should are failures, what is odd is told. Octets
+    without packets are one connection, which has the names of their files."""
     connections = View(view.snapshot, "connections").values("connection", np.arange(len(view.snapshot["connections"])))
     suites = Xml.Element("testsuites", name="framescope check")
-    told: dict[str, dict[Note, list[Finding]]] = {connection: {} for connection in connections}
+    subject = _subject(files)
+    names = connections if subject == "capture" else [""]
+    told: dict[str, dict[Note, list[Finding]]] = {connection: {} for connection in names}
     for finding in found:
         told.setdefault(finding.connection, {}).setdefault(finding.note, []).append(finding)
     for connection, groups in told.items():
         bad = [note for note in groups if MEANINGS[note].severity >= Severity.SHOULD]
         suite = Xml.SubElement(
-            suites, "testsuite", name=connection or "capture", tests=str(max(len(groups), 1)), failures=str(len(bad)),
-            errors="0", skipped="0",
+            suites, "testsuite", name=_xml(connection or subject), tests=str(max(len(groups), 1)),
+            failures=str(len(bad)), errors="0", skipped="0",
         )  # fmt: skip
         if not groups:
-            Xml.SubElement(suite, "testcase", classname=connection, name="nothing to note")
+            Xml.SubElement(suite, "testcase", classname=_xml(connection or subject), name="nothing to note")
         for note, group in groups.items():
-            case = Xml.SubElement(suite, "testcase", classname=connection or "capture", name=code_name(note))
+            case = Xml.SubElement(suite, "testcase", classname=_xml(connection or subject), name=code_name(note))
             lines = "\n".join(f"{finding.where}: {finding.sentence}" for finding in group)
             if note in bad:
                 failure = Xml.SubElement(
@@ -152,7 +168,7 @@ def _sarif(found: list[Finding], view: View, page: Page, files: Mapping[str, str
             "locations": [
                 {
                     "physicalLocation": _physical(finding, files),
-                    "logicalLocations": [{"name": finding.connection or "capture", "kind": "resource"}],
+                    "logicalLocations": [{"name": finding.connection or _subject(files), "kind": "resource"}],
                 }
             ],
             "properties": {"packet": finding.packet, "sender": finding.sender or None, "by": finding.by or None},

@@ -33,6 +33,11 @@ def run(options: argparse.Namespace) -> int:
     named = {side: path for side, path in zip(("client", "server"), paths, strict=True) if path}
     source = Octets((_read(options.client), _read(options.server)), tuple(named.values()))
     both = all(paths)
+    if not any(source.sides):
+        raise CaptureError(
+            f"nothing to decode: {' and '.join(named.values())} {'is' if len(named) == 1 else 'are'} empty",
+            "was anything written before it was read?",
+        )
     snapshot = decode(source, both, _agreed(options))
     view = View(snapshot, "notes" if options.what == "check" else options.what)
     places = choose(view, options, zone_of("UTC"))

@@ -54,10 +54,11 @@ filters (framescope filters lists all fields):  the same in tshark -Y:
 
 STATUSES = """
 exit statuses:
-  0 all well                     3 a capture cannot be opened
-  1 --fail-on found something    4 the capture is damaged; what was readable is
-  2 an option or filter is         shown
-    wrong                        5 the output cannot be written
+  0 all well                     3 a capture cannot be opened, or holds nothing
+  1 --fail-on found something      to check
+  2 an option or filter is       4 the capture is damaged; what was readable is
+    wrong                          shown
+                                 5 the output cannot be written
                                130 interrupted"""
 
 ALL_COLUMNS = """

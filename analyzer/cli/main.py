@@ -104,7 +104,8 @@ def _capture_options(sub: argparse.ArgumentParser, verb: str) -> None:
             "--format", choices=("text", "json", "junit", "sarif"), default="text", help="how to tell it"
         )
     if verb == "explain":
-        sub.add_argument("--patterns", action=_Patterns, nargs=0, help="list the patterns behind causes, and stop")
+        sub.add_argument("--patterns", action=_Patterns, nargs=0,
+                         help="list the patterns behind causes, and stop; behind --md as a table")  # fmt: skip
         shown.add_argument("--md", action="store_true", help="Markdown, for a ticket")
     sub.add_argument("--fail-on", choices=("odd", "should", "must"), metavar="SEVERITY",
                      default="should" if verb == "check" else None,
@@ -140,10 +141,14 @@ def _decode_options(sub: argparse.ArgumentParser) -> None:
 class _Patterns(argparse.Action):
     """Lists the patterns; no capture is needed."""
 
-    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
-        from analyzer.cli.about import patterns
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: object) -> None:
+        from analyzer.cli.about import patterns, patterns_table
+        from analyzer.cli.page import Page, standard_output
 
-        sys.stdout.write(patterns())
+        if namespace.md:
+            sys.stdout.write(patterns_table())
+        else:
+            patterns(Page.of(standard_output()))
         parser.exit()
 
 

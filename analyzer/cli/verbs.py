@@ -52,9 +52,18 @@ def run(options: argparse.Namespace) -> int:
             _write(options, snapshot, view, places, stream, zone)
         if not len(places) and not options.quiet:
             _tell_nothing(options, snapshot, view)
+        if options.verb == "check" and not len(snapshot["connections"]):
+            return _unchecked(options, snapshot, view, places)
         return _status(options, snapshot, view, places)
     finally:
         source.close()
+
+
+def _unchecked(options: argparse.Namespace, snapshot: Snapshot, view: View, places: npt.NDArray[np.int64]) -> int:
+    """A check of nothing is no success: a job in CI would be green for ever."""
+    if not options.quiet:
+        warn("nothing was checked, no WebSocket connection found: framescope summary FILE says what the capture holds")
+    return _status(options, snapshot, view, places) or ExitStatus.INPUT
 
 
 def _tell_nothing(options: argparse.Namespace, snapshot: Snapshot, view: View) -> None:

@@ -8,7 +8,7 @@ import pytest
 from analyzer.analysis.causes import judge
 from analyzer.analysis.facts import SECOND, Facts
 from analyzer.analysis.patterns import BY_NAME, PATTERNS, Confidence
-from analyzer.cli.about import patterns
+from analyzer.cli.about import patterns_table
 from analyzer.schemas import CAUSES
 from dissectors.tables import Strings
 
@@ -171,7 +171,7 @@ def test_one_timer_alone_is_a_guess(more: Given, sure: Confidence) -> None:
 
 
 def test_the_list_is_made_from_the_data() -> None:
-    lines = patterns().splitlines()
+    lines = patterns_table().splitlines()
     assert len(lines) == len(PATTERNS) + 2
     assert all(line.count(" | ") == 6 for line in lines[2:])
     assert all(pattern.tries and pattern.source and pattern.cause for pattern in PATTERNS)

@@ -111,7 +111,7 @@ def test_a_checksum_decides_between_copies(save: Save) -> None:
         said, found, _ = texts(pcap(broken), save, overlap=policy)
         assert said == ["fake"]
         assert Note.TCP_OVERLAP_DIFFERS in found
-        assert Note.TCP_CHECKSUM_WRONG in found
+        assert found.count(Note.TCP_CHECKSUM_WRONG) == 1
     _, packets = forged(broken=True)
     for policy in ("first", "last"):
         assert texts(pcap(packets), save, overlap=policy)[0] == ["real"]

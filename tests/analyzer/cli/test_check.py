@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+from collections.abc import Callable
+from datetime import UTC
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
+import numpy as np
 import pytest
 
+import analyzer
+from analyzer.cli.check import write
+from analyzer.cli.listing import Manner
 from analyzer.cli.main import main
+from analyzer.cli.page import Page
+from analyzer.errors import ExitStatus
 from tests.conftest import SAMPLES
 from tests.wire.captures import pcap
 from tests.wire.frames import CLOSE, PONG, TEXT, close_payload, frame
@@ -112,3 +122,30 @@ def test_what_was_left_undone_is_laid_to_the_side_that_owed_it(capsys: pytest.Ca
 
     assert codes("client") == ["close-not-answered", "ping-not-answered"]
     assert codes("server") == []
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_text_fits_a_terminal() -> None:
+    with analyzer.open("sample:policy") as capture:
+        view = capture.view("notes")
+        told = {}
+        for stream in (Terminal(), io.StringIO()):
+            page = Page(stream, 60, False, True)
+            write("text", view, np.arange(len(view)), page, Manner(UTC, False, None), {"": "x"})
+            told[stream.isatty()] = stream.getvalue()
+    assert max(map(len, told[True].splitlines())) <= 60 < max(map(len, told[False].splitlines()))
+    assert re.sub(r"\s", "", told[True]) == re.sub(r"\s", "", told[False])
+
+
+@pytest.mark.parametrize("octets", [pcap([]), pcap(Talk().open().fin("C").packets())])
+def test_a_check_of_nothing_is_no_success(
+    octets: bytes, save: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", save(octets)]) == ExitStatus.INPUT
+    assert "nothing was checked, no WebSocket connection found" in capsys.readouterr().err
+    assert main(["check", "-q", save(octets)]) == ExitStatus.INPUT
+    assert not capsys.readouterr().err

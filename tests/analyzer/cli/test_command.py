@@ -364,8 +364,17 @@ def test_causes_are_explained_with_what_else_and_what_to_try(capsys: pytest.Capt
     assert record["tries"].startswith("raise timeout tunnel; ")
 
 
-def test_patterns_are_listed_without_a_capture(capsys: pytest.CaptureFixture[str]) -> None:
+def test_patterns_are_listed_without_a_capture(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert run("explain", "--patterns") == ExitStatus.OK
+    out = capsys.readouterr().out
+    assert "\nhaproxy-tunnel-timeout\n  HAProxy's timeout tunnel" in out
+    assert all(len(line) <= 80 for line in out.splitlines() if "https://" not in line)
+    assert not re.search(r"\d{5}|client_idle|end_after", re.sub(r"https?://\S+", "", out))
+    assert "silence of 10 min; or lifetime of 2 h" in re.sub(r"\s+", " ", out)
+    assert run("explain", "--md", "--patterns") == ExitStatus.OK
     assert "| `haproxy-tunnel-timeout` |" in capsys.readouterr().out
 
 

@@ -76,7 +76,11 @@ def test_check_tells_the_place_in_the_file(tmp_path: Path, capsys: pytest.Captur
     assert place["artifactLocation"]["uri"].endswith("server.bin")
     assert place["region"] == {"byteOffset": at, "byteLength": 1}
     assert main([*both, "--format", "junit"]) == 1
-    assert Xml.fromstring(capsys.readouterr().out)[0].get("failures") == "1"
+    (suite,) = Xml.fromstring(capsys.readouterr().out)
+    assert (suite.get("failures"), suite.get("name")) == ("1", f"{client}, {server}")
+    assert main([*both, "--format", "junit", "--role", "client"]) == 0
+    (suite,) = Xml.fromstring(capsys.readouterr().out)
+    assert (suite.get("tests"), suite[0].get("name")) == ("1", "nothing to note")
 
 
 @pytest.mark.parametrize("handshake", [True, False])
@@ -103,3 +107,13 @@ def test_standard_input_and_mistakes(
     refused = tmp_path / "refused.bin"
     refused.write_bytes(response(status=403))
     assert main(["decode", "--server", str(refused)]) == 4
+
+
+def test_files_without_octets_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty, some = tmp_path / "empty.bin", tmp_path / "some.bin"
+    empty.write_bytes(b"")
+    some.write_bytes(frame(TEXT, "x"))
+    for what in ("frames", "messages", "check"):
+        assert main(["decode", what, "--client", str(empty)]) == 3
+        assert "nothing to decode" in capsys.readouterr().err
+    assert main(["decode", "--client", str(empty), "--server", str(some)]) == 0
