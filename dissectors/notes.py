@@ -11,7 +11,16 @@ from enum import IntEnum
 
 
 class Severity(IntEnum):
-    """How wrong it is: `ODD` is legal, `SHOULD` breaks a SHOULD, `MUST` breaks a MUST of the standard."""
+    """How wrong it is: `SHOULD` breaks a SHOULD, `MUST` breaks a MUST of the standard; `ODD` breaks none that an
+    observer can hold against a side.
+
+    So what the path, an injector, the capture or a limit did is odd, however grave: copies of octets that differ
+    (RFC 9293 §3.4 keeps the first and accuses nobody), checksums that are wrong where they were captured (the sender
+    set them right, or its card did later), fragments that overlap (RFC 791 allows it; RFC 5722 §3 has receivers drop
+    them, and who made them does not show). RFC 6455 §5.3 asks for masking keys from a source that nobody sees: a key
+    that is zero, or that of the frame before, is one that a good source gives too, once in 2^32, and odd. Three at
+    equal steps come as rarely, but show a rule that tells the next: `SHOULD`, as it is judged by evidence.
+    """
 
     ODD = 1
     SHOULD = 2
@@ -133,13 +142,17 @@ MEANINGS: dict[Note, Meaning] = {
         _O, Layer.CAPTURE, "RFC 5722 §3", "IP fragments overlap; of each octet the first copy is taken"
     ),
     Note.TCP_OVERLAP_DIFFERS: Meaning(
-        _S, _TCP, "RFC 9293 §3.4", "two packets carry other octets for the same place: corrupted, or injected"
+        _O, _TCP, "RFC 9293 §3.4", "two packets carry other octets for the same place: corrupted, or injected"
     ),
     Note.TCP_NOT_COMPARED: Meaning(
         _O, _TCP, "RFC 9293 §3.4", "further copies of octets were not compared with the first: a limit"
     ),
-    Note.TCP_CHECKSUM_WRONG: Meaning(_M, _TCP, "RFC 9293 §3.1", "the TCP checksum is wrong"),
-    Note.IP_CHECKSUM_WRONG: Meaning(_M, _TCP, "RFC 791 §3.1", "the checksum of the IPv4 header is wrong"),
+    Note.TCP_CHECKSUM_WRONG: Meaning(
+        _O, _TCP, "RFC 9293 §3.1", "the TCP checksum is wrong: damaged on the way, or while capturing"
+    ),
+    Note.IP_CHECKSUM_WRONG: Meaning(
+        _O, _TCP, "RFC 791 §3.1", "the checksum of the IPv4 header is wrong: damaged on the way, or while capturing"
+    ),
     Note.TCP_RESET_OUT_OF_WINDOW: Meaning(
         _O, _TCP, "RFC 9293 §3.10.7.4", "a RST that the receiver does not accept: the connection goes on"
     ),
@@ -189,7 +202,9 @@ MEANINGS: dict[Note, Meaning] = {
     Note.CONTROL_AFTER_CLOSE: Meaning(_O, _FR, "RFC 6455 §5.5.1", "a control frame follows the sender's own Close"),
     Note.MASK_KEY_ZERO: Meaning(_O, _FR, "RFC 6455 §5.3", "the masking key is zero"),
     Note.MASK_KEY_REPEATED: Meaning(_O, _FR, "RFC 6455 §5.3", "a masking key is that of the frame before; told once"),
-    Note.MASK_KEY_PREDICTABLE: Meaning(_O, _FR, "RFC 6455 §5.3", "masking keys go up by equal steps; told once"),
+    Note.MASK_KEY_PREDICTABLE: Meaning(
+        _S, _FR, "RFC 6455 §5.3", "masking keys go up by equal steps, so that the next can be told; told once"
+    ),
     Note.FRAME_CUT: Meaning(_O, _FR, "RFC 6455 §5.2", "the stream ended inside a frame"),
     Note.FRAMING_FOUND: Meaning(_O, _FR, "RFC 6455 §5.2", "frames go on here, found by evidence: a guess"),
     Note.CONTINUATION_WITHOUT_START: Meaning(_M, _MS, "RFC 6455 §5.4", "a continuation without a message to continue"),
@@ -213,10 +228,11 @@ OF_PEER = frozenset((Note.HTTP_UNANSWERED, Note.CLOSE_NOT_ANSWERED, Note.PING_NO
 """Codes that point at what one side sent and tell what the other side did not do about it."""
 OF_NEITHER = frozenset(
     (Note.TCP_GAP, Note.TCP_LATE, Note.TCP_OVERLAP_DIFFERS, Note.TCP_CHECKSUM_WRONG, Note.IP_CHECKSUM_WRONG,
-     Note.TCP_RESET_OUT_OF_WINDOW, Note.TCP_STRAY, Note.HTTP_LIMIT, Note.TUNNEL_LIMIT, Note.FRAMING_LOST,
-     Note.FRAMING_FOUND, Note.INFLATE_LIMIT, Note.CONTEXT_LOST)
+     Note.TCP_RESET_OUT_OF_WINDOW, Note.TCP_STRAY, Note.TCP_NOT_COMPARED, Note.IP_OVERLAP, Note.HTTP_LIMIT,
+     Note.TUNNEL_LIMIT, Note.EXTENSION_UNKNOWN, Note.FRAMING_LOST, Note.FRAMING_FOUND, Note.INFLATE_LIMIT,
+     Note.CONTEXT_LOST)
 )  # fmt: skip
-"""Codes that blame no side: what the path, an injector, the capture or a limit did to octets of one."""
+"""Codes that blame no side, and so are odd: what the path, an injector, the capture or a limit did to octets of one."""
 
 
 def code_name(note: Note) -> str:

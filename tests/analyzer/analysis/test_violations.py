@@ -16,7 +16,7 @@ from analyzer.analysis.pipeline import analyze
 from analyzer.capture.files import open_source
 from analyzer.limits import Limits
 from analyzer.views import View
-from dissectors.notes import MEANINGS, Layer, Note
+from dissectors.notes import MEANINGS, OF_NEITHER, Layer, Note, Severity
 from tests.wire.captures import pcap
 from tests.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Deflater, close_payload, deflate, frame
 from tests.wire.handshakes import request, response
@@ -146,7 +146,7 @@ CASES: dict[Note, Case] = {
     Note.CONTROL_AFTER_CLOSE: Case(O, R6455 + "5.5.1", lambda: server(frame(PING, "x"), opened().frame("S", CLOSE))),
     Note.MASK_KEY_ZERO: Case(O, R6455 + "5.3", lambda: masked(bytes(4))),
     Note.MASK_KEY_REPEATED: Case(O, R6455 + "5.3", lambda: masked(KEY, KEY)),
-    Note.MASK_KEY_PREDICTABLE: Case(O, R6455 + "5.3", lambda: masked(*KEYS)),
+    Note.MASK_KEY_PREDICTABLE: Case(S, R6455 + "5.3", lambda: masked(*KEYS)),
     Note.FRAME_CUT: Case(O, R6455 + "5.2", lambda: server(frame(BINARY, "x", length=9)), also=(Note.MESSAGE_UNFINISHED,)),
     Note.CONTINUATION_WITHOUT_START: Case(M, R6455 + "5.4", lambda: server(frame(CONTINUATION, "x"))),
     Note.MESSAGE_INSIDE_MESSAGE: Case(M, R6455 + "5.4", lambda: server(frame(TEXT, "y"), opened().frame("S", TEXT, "x", fin=False))),
@@ -161,10 +161,10 @@ CASES: dict[Note, Case] = {
     Note.CLOSE_NOT_ANSWERED: Case(M, R6455 + "5.5.1", lambda: closed(close_payload(1000)).fin("C").fin("S")),
     Note.PING_NOT_ANSWERED: Case(M, R6455 + "5.5.2", lambda: server(frame(PING, "x")).frame("C", TEXT, "y")),
     Note.PONG_UNASKED: Case(O, R6455 + "5.5.3", lambda: server(frame(PONG, "x"))),
-    Note.TCP_OVERLAP_DIFFERS: Case(S, "RFC 9293 §3.4", lambda: extra(opened().frame("S", TEXT, "a"), 1, -3, PSH | ACK, frame(TEXT, "b"))),
+    Note.TCP_OVERLAP_DIFFERS: Case(O, "RFC 9293 §3.4", lambda: extra(opened().frame("S", TEXT, "a"), 1, -3, PSH | ACK, frame(TEXT, "b"))),
     Note.TCP_NOT_COMPARED: Case(O, "RFC 9293 §3.4", lambda: extra(extra(opened().frame("S", TEXT, "a"), 1, -3, PSH | ACK, frame(TEXT, "a")), 1, -3, PSH | ACK, frame(TEXT, "a"))),
-    Note.TCP_CHECKSUM_WRONG: Case(M, "RFC 9293 §3.1", lambda: opened().frame("S", TEXT, "a"), broken=(5, 50)),
-    Note.IP_CHECKSUM_WRONG: Case(M, "RFC 791 §3.1", lambda: opened().frame("S", TEXT, "a"), broken=(5, 22)),
+    Note.TCP_CHECKSUM_WRONG: Case(O, "RFC 9293 §3.1", lambda: opened().frame("S", TEXT, "a"), broken=(5, 50)),
+    Note.IP_CHECKSUM_WRONG: Case(O, "RFC 791 §3.1", lambda: opened().frame("S", TEXT, "a"), broken=(5, 22)),
     Note.TCP_RESET_OUT_OF_WINDOW: Case(O, "RFC 9293 §3.10.7.4", lambda: extra(opened(), 1, 2**30, RST | ACK)),
     Note.TCP_DATA_AFTER_FIN: Case(O, "RFC 9293 §3.10.7.4", lambda: opened().fin("S").here("S").frame("S", TEXT, "a")),
     Note.TCP_URGENT: Case(O, "RFC 9293 §3.8.5", lambda: opened().segment(1, PSH | ACK | URG, frame(TEXT, "a"))),
@@ -264,3 +264,7 @@ def test_what_is_allowed_is_not_noted(talk: Talk, tmp_path: Path) -> None:
     path = tmp_path / "case.pcap"
     path.write_bytes(pcap(talk.packets()))
     assert len(analyze(open_source([path]))["notes"]) == 0
+
+
+def test_what_blames_no_side_fails_no_check() -> None:
+    assert {MEANINGS[note].severity for note in OF_NEITHER} == {Severity.ODD}
