@@ -9,7 +9,7 @@ import numpy as np
 from analyzer.analysis.frames import Framing
 from analyzer.analysis.unseen import unseen_ends
 from analyzer.streams.assembly import Assembly
-from dissectors.notes import Note
+from dissectors.notes import Layer, Note, Severity
 from dissectors.schemas import ACCEPTED, NO_TIME, OTHER, REFUSED
 from dissectors.tables import Array, Table
 from dissectors.websocket.opcodes import ABNORMAL, CLOSE, NO_STATUS
@@ -19,7 +19,10 @@ FAILING = (Note.CLOSE_ONE_OCTET, Note.CLOSE_CODE_FORBIDDEN, Note.CLOSE_REASON_NO
 FAILING_FRAME = (Note.RSV_NOT_NEGOTIATED, Note.RSV1_ON_CONTROL, Note.CONTROL_TOO_LONG, Note.CONTROL_FRAGMENTED)
 """The same of a frame, where that frame is the Close."""
 FAILED = (1002, 1007)
-"""Codes of a Close that its sender fails the connection with, on octets that it cannot accept (RFC 6455 §7.4.1)."""
+"""Codes of a Close that its sender fails the connection with, on octets that it cannot accept (RFC 6455 §7.4.1): where
+the other side's frames show why. Without that it is an application that sent them, and waits for the answer."""
+TOO_BIG = 1009
+"""The same on a message that is longer than it takes, which no octets show to be wrong."""
 OPEN, CLEAN, UNANSWERED_CLOSE, FIN, RST, REFUSED_VERDICT, NO_RESPONSE, OTHER_PROTOCOL, LOST = range(9)
 """Codes of `schemas.VERDICTS`."""
 
@@ -136,11 +139,23 @@ def _reported(tables: Mapping[str, Table], columns: Mapping[str, Array], lost: A
             )
             received = np.where([place in wrong for place in places], ABNORMAL, received)
         told = np.where(row >= 0, received, np.where(ended & ~lost, ABNORMAL, -1))
-        failed = (columns["close_by"] == number) & np.isin(columns[f"{side}_code"], FAILED)
+        own = columns[f"{side}_code"]
+        failed = np.isin(own, FAILED)
+        if failed.any():
+            failed &= _offended(messages, notes, columns[f"{side}_close"])
+        failed = (columns["close_by"] == number) & (failed | (own == TOO_BIG))
         told = np.where(failed, ABNORMAL, told)
         had = (result == ACCEPTED) | ((side == "client") & (result != OTHER))
         reported[f"{side}_reported"] = np.where(had, told, -1)
     return reported
+
+
+def _offended(messages: Table, notes: Table, closes: Array) -> Array:
+    """Whether the frames that came before a Close of the other side broke a MUST; `closes` are rows of MESSAGES."""
+    bad = (notes["severity"] == Severity.MUST) & np.isin(notes["layer"], (Layer.FRAME, Layer.MESSAGE, Layer.CLOSE))
+    offenders = np.unique(2 * notes["channel"][bad].astype(np.int64) + notes["direction"][bad])
+    peers = 2 * messages.take("channel", closes).astype(np.int64) + 1 - messages.take("direction", closes)
+    return np.isin(peers, offenders)
 
 
 def _idle(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, columns: Mapping[str, Array],

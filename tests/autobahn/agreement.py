@@ -113,6 +113,13 @@ def _differences(case: Case, log: Log, seen: Seen, codes: list[str]) -> list[str
             and opcode_of(record) <= BINARY]  # fmt: skip
     if sent[: len(log.delivered)] != log.delivered:
         found.append("messages of the client are not those that the server's API returned")
+    if log.close_received is not None:
+        verdict = "unanswered-close" if log.close_sent is None else "clean"
+        if connection["verdict"] != verdict:
+            found.append(f"the verdict is {connection['verdict']}, by the logs {verdict}")
+        first = log.close_received if connection["close_by"] == "server" else log.close_sent
+        if (connection["close_code"] or 1005) != first:
+            found.append(f"the first Close says {connection['close_code']}, by the logs {first}")
     for side, told in (("client", log.close_received), ("server", log.reported)):
         if told is not None and connection[f"{side}_reported"] != told:
             found.append(f"the {side} was told {connection[f'{side}_reported']}, it says {told}")

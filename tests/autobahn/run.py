@@ -18,16 +18,14 @@ from tests.autobahn.cases import ROUNDS, SMALLER, Case, every
 from tests.autobahn.play import Log, play
 
 TABLE = Path(__file__).with_name("AGREEMENT.md")
-EXPLAINED = {
-    "the server was told 1002, it says 1006": "A",
-    "the server was told 1007, it says 1006": "A",
-}
-"""Disagreements, and the reason below the table."""
+EXPLAINED: dict[str, str] = {}
+"""Disagreements, and the reason below the table: none."""
 REASONS = """
 7.1.5: the server fails the connection at the Close, because of the message that it interrupts; the suite wants it answered.
-A: the server failed the connection and sent the first Close. websockets reads nothing after that (RFC 6455 §7.1.7), so
-its API reports 1006; framescope reports the code of the client's Close, which was on the wire, as RFC 6455 §7.1.5 has it.
-Implementations differ here, and packets do not tell which one is at work.
+
+Where the server fails the connection on what it cannot accept, it sends the first Close and reads nothing after that
+(RFC 6455 §7.1.7): its API reports 1006, although the client's Close was on the wire, and framescope says so. In 7.7.3
+and 7.7.5 the client sends 1002 and 1007 without a reason, as an application may, and reads the answer.
 """
 
 
