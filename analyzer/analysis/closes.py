@@ -22,7 +22,7 @@ FAILED = (1002, 1007)
 """Codes of a Close that its sender fails the connection with, on octets that it cannot accept (RFC 6455 §7.4.1): where
 the other side's frames show why. Without that it is an application that sent them, and waits for the answer."""
 TOO_BIG = 1009
-"""The same on a message that is longer than it takes, which no octets show to be wrong."""
+"""The same on a message that is longer than it takes: where there was one, as no octets show it to be wrong."""
 OPEN, CLEAN, UNANSWERED_CLOSE, FIN, RST, REFUSED_VERDICT, NO_RESPONSE, OTHER_PROTOCOL, LOST = range(9)
 """Codes of `schemas.VERDICTS`."""
 
@@ -139,23 +139,28 @@ def _reported(tables: Mapping[str, Table], columns: Mapping[str, Array], lost: A
             )
             received = np.where([place in wrong for place in places], ABNORMAL, received)
         told = np.where(row >= 0, received, np.where(ended & ~lost, ABNORMAL, -1))
-        own = columns[f"{side}_code"]
-        failed = np.isin(own, FAILED)
+        failed = (columns["close_by"] == number) & np.isin(columns[f"{side}_code"], (*FAILED, TOO_BIG))
         if failed.any():
-            failed &= _offended(messages, notes, columns[f"{side}_close"])
-        failed = (columns["close_by"] == number) & (failed | (own == TOO_BIG))
+            failed &= _offended(tables, columns[f"{side}_close"], columns[f"{side}_code"])
         told = np.where(failed, ABNORMAL, told)
         had = (result == ACCEPTED) | ((side == "client") & (result != OTHER))
         reported[f"{side}_reported"] = np.where(had, told, -1)
     return reported
 
 
-def _offended(messages: Table, notes: Table, closes: Array) -> Array:
-    """Whether the frames that came before a Close of the other side broke a MUST; `closes` are rows of MESSAGES."""
+def _offended(tables: Mapping[str, Table], closes: Array, codes: Array) -> Array:
+    """Whether the other side's frames gave a reason for Closes, which are rows of MESSAGES: they broke a MUST, or there
+    was data that may have been too big."""
+    messages, notes, frames = tables["messages"], tables["notes"], tables["frames"]
     bad = (notes["severity"] == Severity.MUST) & np.isin(notes["layer"], (Layer.FRAME, Layer.MESSAGE, Layer.CLOSE))
     offenders = np.unique(2 * notes["channel"][bad].astype(np.int64) + notes["direction"][bad])
     peers = 2 * messages.take("channel", closes).astype(np.int64) + 1 - messages.take("direction", closes)
-    return np.isin(peers, offenders)
+    found: Array = np.isin(peers, offenders)
+    if (codes == TOO_BIG).any():
+        data = frames["opcode"] < CLOSE
+        senders = np.unique(2 * frames["channel"][data].astype(np.int64) + frames["direction"][data])
+        found = np.where(codes == TOO_BIG, np.isin(peers, senders), found)
+    return found
 
 
 def _idle(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, columns: Mapping[str, Array],

@@ -78,7 +78,7 @@ def _line(case: Case, log: Log, seen: Seen | None) -> Line:
     codes = sorted({code for sender, code in seen["notes"] if sender == "client"})
     return Line(
         case.number, expects, codes, f"{len(seen['frames']['client'])}/{len(seen['frames']['server'])}",
-        f"{connection['close_by']} {connection['close_code'] or 'without code'}", str(connection["server_reported"]),
+        f"{connection['close_by']} {'without code' if connection['close_code'] is None else connection['close_code']}", str(connection["server_reported"]),
         _differences(case, log, seen, codes), _server(case, log),
     )  # fmt: skip
 
@@ -118,7 +118,7 @@ def _differences(case: Case, log: Log, seen: Seen, codes: list[str]) -> list[str
         if connection["verdict"] != verdict:
             found.append(f"the verdict is {connection['verdict']}, by the logs {verdict}")
         first = log.close_received if connection["close_by"] == "server" else log.close_sent
-        if (connection["close_code"] or 1005) != first:
+        if (1005 if connection["close_code"] is None else connection["close_code"]) != first:
             found.append(f"the first Close says {connection['close_code']}, by the logs {first}")
     for side, told in (("client", log.close_received), ("server", log.reported)):
         if told is not None and connection[f"{side}_reported"] != told:

@@ -24,8 +24,8 @@ REASONS = """
 7.1.5: the server fails the connection at the Close, because of the message that it interrupts; the suite wants it answered.
 
 Where the server fails the connection on what it cannot accept, it sends the first Close and reads nothing after that
-(RFC 6455 §7.1.7): its API reports 1006, although the client's Close was on the wire, and framescope says so. In 7.7.3
-and 7.7.5 the client sends 1002 and 1007 without a reason, as an application may, and reads the answer.
+(RFC 6455 §7.1.7): its API reports 1006, although the client's Close was on the wire, and framescope says so. In 7.7.3,
+7.7.5 and 7.7.7 the client sends 1002, 1007 and 1009 without a reason, as an application may, and reads the answer.
 """
 
 

@@ -35,3 +35,4 @@ def test_an_application_that_closes_so_reads_the_answer(code: int) -> None:
 
 def test_a_message_that_is_too_big_fails_the_connection_too() -> None:
     assert reported(closed(Talk().open().upgrade().frame("C", TEXT, "x" * 200), "S", 1009)) == (1009, 1006)
+    assert reported(closed(Talk().open().upgrade(), "C", 1009)) == (1009, 1009)
