@@ -80,18 +80,19 @@ class NoteRows(Growing):
 
 
 class Directions:
-    """The state of all slots."""
+    """The state of all slots. What belongs to one slot stands together in memory: a walk goes from slot to slot, and
+    takes most columns of each."""
 
     def __init__(self) -> None:
         self.count = 0
         self.room = 256
         self.searching = 0
-        self.whole = {name: np.zeros(256, np.int64) for name in _STATE}
         self.head = np.zeros(256 * 14, np.uint8).data
-        self._bind()
+        self._bind(np.zeros((256, len(_STATE)), np.int64))
 
-    def _bind(self) -> None:
-        whole = self.whole
+    def _bind(self, state: Array) -> None:
+        self.state = state
+        whole = self.whole = {name: state[:, at] for at, name in enumerate(_STATE)}
         self.at = whole["at"].data
         self.mode = whole["mode"].data
         self.filled = whole["filled"].data
@@ -127,10 +128,8 @@ class Directions:
         first, stop = self.count, self.count + len(at)
         if stop > self.room:
             self.room = max(stop, 2 * self.room)
-            for name, column in self.whole.items():
-                self.whole[name] = wider(column, self.room)
             self.head = wider(np.asarray(self.head), 14 * self.room).data
-            self._bind()
+            self._bind(wider(self.state, self.room))
         self.count = stop
         for name, values in (("at", at), ("client", client), ("deflate", deflate), ("defined", defined)):
             self.whole[name][first:stop] = values

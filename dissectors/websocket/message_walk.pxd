@@ -11,11 +11,12 @@ cdef class Folds:
     cdef public object strings
     cdef public long long limit
     cdef long long room
+    cdef public object state
     cdef public dict whole
     cdef public list inflaters, recent, control, pings, windows
-    cdef long long[::1] open, opcode, compressed, frames, length, inflated, inflate, text, missing, first_frame
-    cdef long long[::1] first_time, start, takeover, deflate, lost, control_missing, control_time, close_row
-    cdef long long[::1] recent_length, messages, octets, inflated_octets, since, ping_count, fresh, last_time, recovered, holes
+    cdef long long[:] open, opcode, compressed, frames, length, inflated, inflate, text, missing, first_frame
+    cdef long long[:] first_time, start, takeover, deflate, lost, control_missing, control_time, close_row
+    cdef long long[:] recent_length, messages, octets, inflated_octets, since, ping_count, fresh, last_time, recovered, holes
 
     cpdef object reserve(self, long long slots)
     cpdef object begin(self, long long slot, object deflate, object takeover)

@@ -62,13 +62,15 @@ class MessageRows(Growing):
 
 
 class Folds:
-    """The state of all slots. Slots 2n and 2n + 1 are the two directions of one connection."""
+    """The state of all slots, that of each together in memory. Slots 2n and 2n + 1 are the two directions of one
+    connection."""
 
     def __init__(self, strings: Strings, limit: int) -> None:
         self.strings = strings
         self.limit = limit
         self.room = 0
-        self.whole = {name: np.zeros(0, np.int64) for name in _STATE}
+        self.state = np.zeros((0, len(_STATE)), np.int64)
+        self.whole: dict[str, Array] = {}
         self.inflaters: list[Any] = []
         self.recent: list[Any] = []
         self.control: list[Any] = []
@@ -80,12 +82,11 @@ class Folds:
         if slots <= self.room:
             return
         more = max(slots, 2 * self.room, 256) - self.room
-        for name, column in self.whole.items():
-            self.whole[name] = wider(column, self.room + more)
+        self.state = wider(self.state, self.room + more)
         for objects in (self.inflaters, self.recent, self.control, self.pings):
             objects.extend([None] * more)
         self.room += more
-        whole = self.whole
+        whole = self.whole = {name: self.state[:, at] for at, name in enumerate(_STATE)}
         self.open = whole["open"].data
         self.opcode = whole["opcode"].data
         self.compressed = whole["compressed"].data
