@@ -15,6 +15,7 @@ cdef class Parked(Growing):
     pass
 
 cdef int LOOK, MEDIUM, HIGH, GOOD
+cdef long long LAST, TOP
 
 cdef class Directions:
     cdef public long long count

@@ -39,6 +39,8 @@ MEDIUM, HIGH = 32, 64
 """Bits of evidence from which on frames behind a loss have medium and high confidence."""
 GOOD = 6
 """Bits that a header which fits adds to them (`header_search`)."""
+LAST, TOP = 0xFFFFFFFF, 0x7FFFFFFFFFFFFFFF
+"""Typed: Cython makes objects of literals that 32 bits do not hold."""
 
 
 class FrameRows(Growing):
@@ -240,7 +242,7 @@ def read_header(directions: Directions, notes: NoteRows, slot: int, packet: int,
     directions.header_length[slot] = size
     directions.missing[slot] = 0
     directions.passed[slot] = 0
-    directions.remaining[slot] = length if length >= 0 else 0x7FFFFFFFFFFFFFFF
+    directions.remaining[slot] = length if length >= 0 else TOP
     directions.mode[slot] = 1
     if directions.recovered[slot]:
         fits = masked == (1 if directions.client[slot] else 0) and not rsv & ~directions.defined[slot]
@@ -299,7 +301,7 @@ def read_header(directions: Directions, notes: NoteRows, slot: int, packet: int,
 def compare_key(directions: Directions, notes: NoteRows, slot: int, key: int, packet: int, time: int) -> None:
     """RFC 6455 §5.3: a key must not tell the next. Keys that mask nothing do not count, and a sender is told of once.
     Three keys at equal distance come by chance once in 2^32."""
-    step = (key - directions.last_key[slot]) & 0xFFFFFFFF
+    step = (key - directions.last_key[slot]) & LAST
     code = 0
     if step == 0:
         code = Note.MASK_KEY_REPEATED

@@ -4,6 +4,9 @@ from dissectors.columns cimport Growing
 from dissectors.websocket.frame_walk cimport Events, NoteRows, note
 from dissectors.websocket.masking cimport unmask, utf8
 
+cdef int NOT_TEXT, VALID, INVALID, UNKNOWN, PLAIN, INFLATED, FAILED, CONTEXT_LOST, OVER_LIMIT, FINAL_BLOCK, TRIED, PROVEN
+cdef long long PINGS, CHECKPOINT
+
 cdef class MessageRows(Growing):
     pass
 

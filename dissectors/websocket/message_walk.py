@@ -35,17 +35,17 @@ from dissectors.columns import Growing, wider
 from dissectors.notes import Note
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings
+from dissectors.websocket import outcomes
 from dissectors.websocket.deflate import PIECE, TAIL, WINDOW, raw_inflater
 from dissectors.websocket.frame_walk import Events, NoteRows, note
 from dissectors.websocket.masking import unmask, utf8
 
-NOT_TEXT, VALID, INVALID, UNKNOWN = 0, 1, 2, 3
-PLAIN, INFLATED, FAILED, CONTEXT_LOST, OVER_LIMIT, FINAL_BLOCK = 0, 1, 2, 3, 4, 5
-"""Codes of the column `inflate`; the last is inflated too, and becomes a note."""
+# typed copies
+NOT_TEXT, VALID, INVALID, UNKNOWN = outcomes.NOT_TEXT, outcomes.VALID, outcomes.INVALID, outcomes.UNKNOWN
+PLAIN, INFLATED, FAILED = outcomes.PLAIN, outcomes.INFLATED, outcomes.FAILED
+CONTEXT_LOST, OVER_LIMIT, FINAL_BLOCK = outcomes.CONTEXT_LOST, outcomes.OVER_LIMIT, outcomes.FINAL_BLOCK
+TRIED, PROVEN = outcomes.TRIED, outcomes.PROVEN
 
-NO_TAKEOVER, TAKEOVER, TRIED, PROVEN = range(4)
-"""What is known of a direction's context: whether its sender keeps it; or nothing, before and after a message that was
-inflated all the same."""
 PINGS = 1024
 """Pings of one direction that may wait for their pong at once."""
 CHECKPOINT = 1 << 20
@@ -70,7 +70,7 @@ class Folds:
         self.limit = limit
         self.room = 0
         self.state = np.zeros((0, len(_STATE)), np.int64)
-        self.whole: dict[str, Array] = {}
+        self.whole = {name: self.state[:, at] for at, name in enumerate(_STATE)}
         self.inflaters: list[Any] = []
         self.recent: list[Any] = []
         self.control: list[Any] = []
