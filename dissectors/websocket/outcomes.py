@@ -11,3 +11,6 @@ PLAIN, INFLATED, FAILED, CONTEXT_LOST, OVER_LIMIT, FINAL_BLOCK = range(6)
 NO_TAKEOVER, TAKEOVER, TRIED, PROVEN = range(4)
 """What is known of a direction's context: whether its sender keeps it; or nothing, before and after a message that was
 inflated all the same."""
+
+NO_TEXT = -2
+"""In place of a UTF-8 state (`masking`): the message is binary."""
