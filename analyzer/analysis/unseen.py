@@ -32,9 +32,7 @@ def unheard(assembly: Assembly, streams: Table) -> Array:
     behind a SYN, which needs the peer's, or for longer than an acknowledgment takes."""
     column = assembly.segments.column
     seen = column("next") - column("missing") > 0
-    silent = (column("settled") == 0) & ~seen
-    other = np.arange(len(seen)) ^ 1
-    alone: Array = silent & seen[other] & (column("acked")[other] <= 0)
+    alone: Array = (column("heard") == 0) & seen[np.arange(len(seen)) ^ 1]
     lasted = column("last_time") - streams["first_time"]
     answered = (streams["opening"] != MIDDLE) | (lasted > ANSWERED_BY)
     found: Array = alone & np.repeat(answered, 2)

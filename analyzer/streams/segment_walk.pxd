@@ -4,7 +4,7 @@ cdef int DATA, GAP, OVERLAP, LATE, STREAM_END, STREAM_RESET, FIN_DELIVERED
 cdef long long START_PACKETS, LOST_PACKETS, LOST_BLIND, LOST_TIME, HELD_LIMIT, HELD_TOTAL, FAR
 cdef int RETRANSMITTED, OUT_OF_ORDER, DUPLICATES, KEEPALIVES, PROBES, STALLS, STALLED, LONGEST_STALL, SHUT_SINCE, URGENT
 cdef int URGENT_PACKET, URGENT_OFFSET, BEYOND, BEYOND_PACKET, BEYOND_OFFSET, RESETS, RESET_PACKET, RESET_OFFSET
-cdef int EARLY, EARLY_PACKET
+cdef int EARLY, EARLY_PACKET, INFERRED
 cdef long long HALF, LAST, UNTIMED, RESET_AHEAD, REORDERED, COPY_TIME, RECENT
 
 cdef class Spans:
@@ -66,6 +66,9 @@ cdef object unhold(Segments segments, Spans spans, long long slot, long long rel
 cdef object give_up(Segments segments, Spans spans, long long slot, long long release)
 
 cdef object settle(Segments segments, Spans spans, long long slot, long long release)
+
+@cython.locals(heap=list, behind=cython.longlong)
+cdef object begin_at(Segments segments, Spans spans, long long slot, long long start, long long release)
 
 @cython.locals(slot=cython.longlong)
 cdef object relieve(Segments segments, Spans spans, long long release)

@@ -7,8 +7,9 @@ may wrap. A segment that starts at `next` is delivered at once, one that starts 
 one that starts behind it is held. What is held are spans, never octets. Delivery means a row of `Spans`: rows stand in
 the order of delivery, and `release` is the packet that made the delivery possible.
 
-A slot whose SYN was not seen does not know its first octet. What comes is held until a SYN turns up (captured late) or
-`START_PACKETS` packets of the connection have passed; then the lowest sequence number is the start.
+A slot whose SYN was not seen does not know its first octet, unless the other side, having sent its SYN and nothing
+else, acknowledges it. Otherwise what comes is held until a SYN turns up (captured late) or `START_PACKETS` packets of
+the connection have passed; then the lowest sequence number is the start.
 
 A hole is given up, as a gap of known length, by rules that look at the sequence of packets and at capture time only:
 once its end was acknowledged (the receiver has the octets, the capture does not) and `LOST_PACKETS` more packets or
@@ -44,6 +45,8 @@ from dissectors.tables import Array
 
 DATA, GAP, OVERLAP, LATE, STREAM_END, STREAM_RESET = 0, 1, 2, 3, 4, 5
 
+INFERRED = 2
+"""A value of `settled`: by the other side's acknowledgment, which a SYN that is captured late may still correct."""
 FIN_DELIVERED = 4
 """A bit of `ended`, beside 1 for a FIN seen and 2 for a RST seen."""
 
@@ -246,6 +249,7 @@ class Segments:
             "acked": self.acked,
             "fin": self.fin,
             "settled": self.settled,
+            "heard": self.seen,
             "last_packet": self.last_packet,
             "last_time": self.last_time,
             "trip": self.trip,
@@ -404,6 +408,21 @@ def settle(segments: Segments, spans: Spans, slot: int, release: int) -> None:
     segments.highest[slot] -= lowest
     segments.held[slot] = [(item[0] - lowest, *item[1:]) for item in heap]
     unhold(segments, spans, slot, release)
+
+
+def begin_at(segments: Segments, spans: Spans, slot: int, start: int, release: int) -> None:
+    """A slot starts at the sequence number behind its SYN, which was not captured."""
+    if segments.holding[slot]:
+        behind = distance(start - segments.base[slot])
+        heap = segments.held[slot]
+        if heap[0][0] < behind:
+            return  # it had been sending before that acknowledgment: `settle` decides
+        segments.held[slot] = [(item[0] - behind, *item[1:]) for item in heap]
+        segments.highest[slot] -= behind
+    segments.base[slot] = start
+    segments.settled[slot] = INFERRED
+    if segments.holding[slot]:
+        unhold(segments, spans, slot, release)
 
 
 def relieve(segments: Segments, spans: Spans, release: int) -> None:
@@ -605,19 +624,22 @@ def walk(
                     row = figure(segments, slot)
                     segments.figures[row, EARLY] += length
                     segments.figures[row, EARLY_PACKET] = number
-                if not segments.settled[slot]:
+                if not segments.settled[slot] or (segments.settled[slot] == INFERRED and not segments.next[slot]):
                     if segments.holding[slot]:
                         segments.held[slot] = [
                             (item[0] + distance(segments.base[slot] - begin), *item[1:]) for item in segments.held[slot]
                         ]
                     segments.settled[slot] = 1
                     segments.base[slot] = begin
+                    segments.acked[slot] = 0
                     if segments.holding[slot]:
                         unhold(segments, spans, slot, number)
             if bits & 1 and segments.ended[slot] & 1 == 0:
                 segments.ended[slot] |= 1
                 segments.endings.append((slot, 1, number))
                 segments.fin[slot] = (begin + length) & LAST
+        if bits & 20 == 16 and not segments.settled[other] and segments.settled[slot] and not segments.next[slot]:
+            begin_at(segments, spans, other, ack[packet], number)
         if bits & 16 and segments.settled[other]:
             reach = segments.next[other] + distance(ack[packet] - segments.base[other] - segments.next[other])
             if reach > segments.acked[other]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import analyzer
@@ -12,7 +14,7 @@ from analyzer.schemas import CAPTURED, VERDICTS
 from analyzer.views import View
 from dissectors.notes import Note
 from tests.analyzer.analysis.test_encrypted import DATA, secret
-from tests.outcome import everything, snapshot_of
+from tests.outcome import everything, snapshot_of, story
 from tests.wire.captures import pcap
 from tests.wire.frames import CLOSE, TEXT, close_payload
 from tests.wire.talks import START, Talk
@@ -109,3 +111,30 @@ def test_one_direction_of_tls() -> None:
 def test_whole_captures_have_no_such_connection(name: str) -> None:
     with analyzer.open(f"sample:{name}") as capture:
         assert capture.completeness.one_sided == 0
+
+
+@pytest.mark.parametrize("lost", [[0], [1], [2], [0, 2], [1, 2]])
+def test_a_packet_of_tcps_own_handshake_matters_to_nothing(lost: list[int]) -> None:
+    """What the other side acknowledges behind its own SYN says where a side starts."""
+    talk = closed()
+    kept = [segment for number, segment in enumerate(talk.segments) if number not in lost]
+    capture = pcap(talk.packets(kept))
+    assert story(capture) == story(pcap(talk.packets()))
+    shake = snapshot_of(capture)["handshakes"].row(0)
+    assert (shake["status"], shake["target"] > 0) == (101, True)
+    assert everything(capture, 150) == everything(capture)
+
+
+def test_an_answer_behind_a_lost_syn_is_counted_as_missing() -> None:
+    talk = closed()
+    answer = next(segment for segment in talk.segments if segment.payload.startswith(b"HTTP/1.1 101"))
+    kept = [segment for segment in talk.segments if segment not in (talk.segments[1], answer)]
+    record = snapshot_of(pcap(talk.packets(kept)))["connections"].row(0)
+    assert record["server_unseen"] == len(answer.payload)
+
+
+def test_a_syn_that_is_captured_late_corrects_a_wrong_acknowledgment() -> None:
+    talk = closed()
+    stray = replace(talk.segments[2], ack=77)
+    capture = pcap(talk.packets([talk.segments[0], stray, *talk.segments[1:]]))
+    assert story(capture) == story(pcap(talk.packets()))
