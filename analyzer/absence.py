@@ -51,8 +51,8 @@ def reasons(snapshot: Snapshot) -> Iterator[str]:
         )
     if protocols.get("http"):
         yield (
-            f"- {count(protocols['http'], 'connection')} of HTTP without an upgrade: framescope exchanges FILE lists"
-            " them."
+            f"- {count(protocols['http'], 'connection')} of HTTP in which no upgrade was seen: framescope exchanges"
+            " FILE lists them."
         )
     if protocols.get("ssh") or protocols.get("other"):
         other = protocols.get("ssh", 0) + protocols.get("other", 0)

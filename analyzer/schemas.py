@@ -253,6 +253,7 @@ CLOSES = Schema(
         time("end_time", "when"),
         Column("other_end", "u1", "how the other side ended TCP", values=ENDING_KINDS),
         packet("other_end_packet", "the packet that did it"),
+        Column("end_unseen", "u1", "the other side ended TCP too, unseen: who was first is not known", flag=True),
         Column("client_reported", "i4", "code that the client's API reports; null: still open, or not known", null=-1),
         Column("server_reported", "i4", "code that the server's API reports; null: still open, or not known", null=-1),
         Column("client_idle", "i8", "from the client's last octet to the first sign of the end", "ns", null=-1),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from analyzer.analysis.frames import Framing
-from analyzer.analysis.unseen import unseen_ends
+from analyzer.analysis.unseen import unseen_ends, unseen_fins
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Layer, Note, Severity
 from dissectors.schemas import ACCEPTED, NO_TIME, OTHER, REFUSED
@@ -33,6 +33,10 @@ def close_columns(tables: Mapping[str, Table], framing: Framing, assembly: Assem
     slot of what nothing was captured."""
     columns = _close_frames(tables, framing, client, number)
     columns |= tcp_ends(tables, stream, client)
+    other = np.where(columns["end_by"] == 0, 1 - client, client)
+    columns["end_unseen"] = (
+        (columns["end"] > 0) & (columns["other_end"] == 0) & unseen_fins(assembly)[2 * stream + other]
+    )
     ends = unseen_ends(assembly)
     slots = [2 * stream + side for side in (client, 1 - client)]
     halves = [_lost(framing, number, slot & 1) | (ends[slot] > 0) | absent[slot] for slot in slots]

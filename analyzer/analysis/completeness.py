@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analyzer.analysis.snapshot import Snapshot
+import numpy as np
+
+from analyzer.analysis.snapshot import OPENED, Snapshot
 from analyzer.capture.records import InterfaceStatistics
 
 IGNORED: dict[str, str] = {
@@ -30,6 +32,8 @@ class Completeness:
     """Of TCP streams: known by sequence numbers, or cut off by the capture."""
     one_sided: int
     """TCP connections of which one direction was captured. Their missing octets are not among those counted."""
+    unopened: int
+    """WebSocket connections whose opening handshake, or half of it, is not in the capture."""
     octets_repeated: int
     """Sent or captured again."""
     octets_stray: int
@@ -50,7 +54,9 @@ class Completeness:
     @property
     def whole(self) -> bool:
         """Nothing is known to be missing."""
-        lacking = self.octets_missing or self.one_sided or self.packets_cut or self.dropped or self.problems
+        lacking = (
+            self.octets_missing or self.one_sided or self.unopened or self.packets_cut or self.dropped or self.problems
+        )
         return not lacking and not self.ignored.keys() & BLIND
 
 
@@ -64,8 +70,15 @@ def completeness(snapshot: Snapshot) -> Completeness:
     # a fragment that was put together with others is read, and counts as what the datagram is
     kinds = {**traffic.kinds, "fragment": traffic.fragments_lost}
     return Completeness(
-        traffic.packets, traffic.seen, traffic.unseen, traffic.one_sided, traffic.repeated, traffic.stray,
-        traffic.cut_packets, traffic.checksums,
+        traffic.packets, traffic.seen, traffic.unseen, traffic.one_sided, _unopened(snapshot), traffic.repeated,
+        traffic.stray, traffic.cut_packets, traffic.checksums,
         {why: kinds[kind] for kind, why in IGNORED.items() if kinds.get(kind)},
         snapshot.source.dropped, snapshot.source.statistics, snapshot.problems,
     )  # fmt: skip
+
+
+def _unopened(snapshot: Snapshot) -> int:
+    connections, shakes = snapshot["connections"], snapshot["handshakes"]
+    number = connections["handshake"]
+    whole = (number >= 0) & (shakes.take("first_packet", number) >= 0) & (shakes.take("status", number) > 0)
+    return int(np.count_nonzero(np.isin(connections["state"], OPENED) & ~whole))

@@ -122,6 +122,7 @@ def _causes(facts: Facts, connections: Mapping[str, Array], closes: dict[str, Ar
     """Fill the columns of CLOSES about causes; returns INCIDENTS. Where octets are missing, not `both` sides were
     captured, or the capture ended before the connection did, none is claimed."""
     whole = both & (connections["client_unseen"] == 0) & (connections["server_unseen"] == 0)
+    whole &= ~closes["end_unseen"] | (closes["close_message"] >= 0)
     eligible = whole & ~np.isin(closes["verdict"], (OPEN, NO_RESPONSE, OTHER_PROTOCOL, LOST))
     found = incidents(
         connections["server_address"], connections["server_port"], facts, connections["opened"],

@@ -255,7 +255,8 @@ def _left_before(tables: Mapping[str, Table], connections: Columns, sign: Array,
     """ns from the last page that the same client loaded, after the connection's last octet, to its end."""
     exchanges, channels, streams = tables["exchanges"], tables["channels"], tables["streams"]
     found = np.full(len(sign), -1, np.int64)
-    pages = np.flatnonzero((exchanges["style"] == 0) & (exchanges["status"] == 200))
+    pages = (exchanges["style"] == 0) & (exchanges["status"] == 200) & (exchanges["request_time"] != NO_TIME)
+    pages = np.flatnonzero(pages)
     if not len(pages):
         return found
     channel = exchanges["channel"][pages]

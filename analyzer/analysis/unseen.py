@@ -57,6 +57,13 @@ def acknowledged(packets: Table, slots: Array) -> Array:
     return found
 
 
+def unseen_fins(assembly: Assembly) -> Array:
+    """By slot: a FIN was acknowledged that was not captured. It may have been an octet of data, which is rare."""
+    column = assembly.segments.column
+    found: Array = (column("settled") > 0) & (column("fin") < 0) & (column("acked") - column("next") == 1)
+    return found
+
+
 def unseen_octets(assembly: Assembly) -> Array:
     """By slot: all octets that are known to be missing."""
     missing: Array = assembly.segments.column("missing") + unseen_ends(assembly)

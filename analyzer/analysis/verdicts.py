@@ -152,6 +152,8 @@ def _unclaimed(case: Case) -> str:
         return f"{CAPTURE_ENDED}{PERHAPS_DEAD if case.close['resent'] >= TOLD_AGAIN else ''}"
     if case.absent:
         return f"no cause is claimed: nothing of the {case.absent} was captured"
+    if case.close["end_unseen"] and case.close["close_message"] < 0:
+        return "no cause is claimed: who ended TCP first is not in the capture"
     unseen = any(case.connection[f"{side}_unseen"] or not case.connection[f"{side}_seen"] for side in SIDES)
     if case.close["verdict"] == LOST or unseen:
         return PACKETS_LOST
@@ -223,7 +225,8 @@ def _closed(case: Case) -> str:
     if close["answer_message"] >= 0:
         return f"{sentence}; {other} answered after {duration(close['answered_after'])}{_tcp_end(case)}"
     if close["verdict"] == LOST:
-        return f"{sentence}; whether the {other} sent one too is not known: octets of it are missing{_tcp_end(case)}"
+        lost = f"octets of the {other} are missing, so whether it sent one too, and who was first, is not known"
+        return f"{who} sent Close {said}; {lost}{_tcp_end(case)}"
     return f"{sentence}; {other} did not answer{_tcp_end(case)}"
 
 
@@ -253,14 +256,21 @@ def _tcp_end(case: Case) -> str:
     close = case.close
     if not close["end"]:
         return "; no end of TCP was captured" if case.absent else "; TCP was still open when the capture ended"
-    return f"; {SIDES[close['end_by']]} {TCP_ENDS[close['end']]}{'' if case.absent else ' first'}"
+    first = "" if case.absent or close["end_unseen"] else " first"
+    return f"; {SIDES[close['end_by']]} {TCP_ENDS[close['end']]}{first}{_other_unseen(case)}"
 
 
 def _died(case: Case) -> str:
     close = case.close
     verb = "closed TCP" if close["end"] == FIN else "reset TCP (RST)"
     silence = f" after {duration(case.silence)} of silence" if case.silence >= 0 else ""
-    return f"{SIDES[close['end_by']]} {verb} without a Close frame{silence} (browsers report 1006)"
+    ended = f"{SIDES[close['end_by']]} {verb} without a Close frame{silence} (browsers report 1006)"
+    return f"{ended}{_other_unseen(case)}"
+
+
+def _other_unseen(case: Case) -> str:
+    other = SIDES[1 - case.close["end_by"]]
+    return f", the {other} too, unseen: who was first is not known" if case.close["end_unseen"] else ""
 
 
 def _lost(case: Case) -> str:

@@ -30,7 +30,9 @@ INFLATED = 1
 SIGNS = {"connecting": "○", "open": "○", "closed": "✓", "died": "✗", "refused": "✗", "other-protocol": "·"}
 COLOURS = {"closed": "good", "died": "bad", "refused": "bad"}
 PROTOCOLS = {"connect-tunnel": "CONNECT tunnel", "tls": "TLS connection", "http2": "HTTP/2 connection",
-             "ssh": "SSH connection"}  # fmt: skip
+             "ssh": "SSH connection", "nothing": "empty TCP connection",
+             "other": "other TCP connection",
+             "websocket-middle": "undecided TCP connection"}  # fmt: skip
 """Nouns for words of `Traffic.protocols`; others are told as they are."""
 MANY = 40
 """Connections that are told one by one unless `--limit` says otherwise."""
@@ -93,6 +95,8 @@ def _complete(snapshot: Snapshot, page: Page, manner: Manner) -> None:
     lacking = [f"{size(found.octets_missing)} of TCP data missing"] if found.octets_missing else []
     if found.one_sided:
         lacking.append(f"of {count(found.one_sided, 'TCP connection')} one direction was captured")
+    if found.unopened:
+        lacking.append(f"the opening handshake, or half of it, of {count(found.unopened, 'connection')}")
     lacking += [f"{count(found.packets_cut, 'packet')} cut short by the capture"] if found.packets_cut else []
     if found.dropped:
         named = [f"{item.dropped} at {manner.text(item.name or str(item.interface))}"
@@ -303,10 +307,14 @@ def _exchanges(snapshot: Snapshot, page: Page, manner: Manner) -> None:
         cells = exchanges.row(row)
         took = view.values("duration", np.array([row]))[0]
         style = {0: "", 3: "  long poll, by its wait", 4: "  webhook, by its headers"}.get(cells["style"], "")
-        status = f"{cells['status']} {manner.text(view.text(cells['reason']))}" if cells["status"] else "no response"
+        status = f"{cells['status']} {manner.text(view.text(cells['reason']))}"
+        if not cells["status"]:
+            status, took = "no response in the capture", None
+        asked = f"{manner.text(view.text(cells['method']))} {manner.target(view.text(cells['target']))}"
+        if cells["request_offset"] < 0:
+            asked = "(request not captured)"
         line = (
-            f"  {clock(cells['request_time'], manner.zone)}  {manner.text(view.text(cells['method']))} "
-            f"{manner.target(view.text(cells['target']))}  {status}"
+            f"  {clock(cells['request_time'], manner.zone)}  {asked}  {status}"
             f"{f' after {duration(took)}' if took is not None else ''}{style}"
         )
         _wrapped(page, line, 4)

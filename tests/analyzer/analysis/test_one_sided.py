@@ -17,6 +17,7 @@ from tests.analyzer.analysis.test_encrypted import DATA, secret
 from tests.outcome import everything, snapshot_of, story
 from tests.wire.captures import pcap
 from tests.wire.frames import CLOSE, TEXT, close_payload
+from tests.wire.handshakes import request, response
 from tests.wire.talks import START, Talk
 
 
@@ -138,3 +139,38 @@ def test_a_syn_that_is_captured_late_corrects_a_wrong_acknowledgment() -> None:
     stray = replace(talk.segments[2], ack=77)
     capture = pcap(talk.packets([talk.segments[0], stray, *talk.segments[1:]]))
     assert story(capture) == story(pcap(talk.packets()))
+
+
+@pytest.mark.parametrize("close", [False, True])
+def test_who_ended_tcp_first_is_not_said_where_an_end_was_lost(close: bool) -> None:
+    talk = Talk().open().upgrade().frame("C", TEXT, "hi").frame("S", TEXT, "there").ack("C")
+    if close:
+        talk.frame("S", CLOSE, close_payload(4401)).frame("C", CLOSE, close_payload(4401))
+    talk.fin("S").fin("C").ack("S")
+    kept = [segment for number, segment in enumerate(talk.segments) if number != len(talk.segments) - 3]
+    snapshot = snapshot_of(pcap(talk.packets(kept)))
+    told, sentence = verdict(snapshot)
+    assert snapshot["closes"].row(0)["end_unseen"] == 1
+    assert told == ("clean" if close else "fin-without-close")
+    assert "the server too, unseen: who was first is not known" in sentence
+    assert ("no cause is claimed: who ended TCP first" in sentence) is not close
+    whole = snapshot_of(pcap(talk.packets()))
+    assert whole["closes"].row(0)["end_unseen"] == 0
+    assert "server closed TCP" in verdict(whole)[1]
+
+
+def test_an_opening_that_is_not_captured_makes_a_capture_incomplete() -> None:
+    talk = closed()
+    late = talk.segments[5:]
+    found = completeness(snapshot_of(pcap(talk.packets(late))))
+    assert (found.unopened, found.whole) == (1, False)
+    found = completeness(snapshot_of(pcap(talk.packets())))
+    assert (found.unopened, found.whole) == (0, True)
+
+
+@pytest.mark.filterwarnings("error")
+def test_responses_without_requests_have_no_time_to_be_compared() -> None:
+    page = Talk(client=("10.0.0.1", 40001)).open().send("C", request(upgrade=False)).send("S", response(status=200))
+    talk = Talk(start=START + 1_000_000_000).open().upgrade().frame("S", TEXT, "x").wait(5).fin("S").fin("C")
+    packets = [*page.packets([segment for segment in page.segments if segment.side]), *talk.packets()]
+    assert len(snapshot_of(pcap(packets))["exchanges"]) == 2

@@ -272,7 +272,7 @@ def test_peers_never_reach_the_terminal(
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", text)
 
 
-@pytest.mark.parametrize(("sample", "why"), [("tls", "SSLKEYLOGFILE"), ("http-only", "without an upgrade")])
+@pytest.mark.parametrize(("sample", "why"), [("tls", "SSLKEYLOGFILE"), ("http-only", "in which no upgrade was seen")])
 def test_a_capture_without_websocket_says_why(sample: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("summary", f"sample:{sample}") == 0
     assert why in re.sub(r"\s+", " ", capsys.readouterr().out)
