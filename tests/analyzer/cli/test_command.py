@@ -407,7 +407,7 @@ def test_a_hostile_server_name_stays_text(save: Callable[..., str], capsys: pyte
     hello = b"\1" + len(body).to_bytes(3, "big") + body
     record = b"\x16\3\1" + len(hello).to_bytes(2, "big") + hello
     path = save(pcap(Talk().open().send("C", record).fin("C").fin("S").packets()))
-    for verb in ("summary", "encrypted"):
+    for verb in ("summary", "encrypted", "explain"):
         run(verb, path)
         out = capsys.readouterr().out
         assert "evil" in out
