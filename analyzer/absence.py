@@ -36,8 +36,8 @@ def reasons(snapshot: Snapshot) -> Iterator[str]:
         )
     if protocols.get("websocket-middle"):
         yield (
-            f"- {protocols['websocket-middle']} connections that may be WebSocket already under way: the capture"
-            " holds too little of them to tell. Start it before the client connects."
+            f"- {count(protocols['websocket-middle'], 'connection')} already under way that may be WebSocket: the"
+            " capture holds too little to tell. Start it before the client connects."
         )
     if traffic.cut_packets:
         yield (

@@ -47,7 +47,7 @@ class Finding:
         parts += (
             [f"octets {self.offset}+{self.length} of the {self.sender}"] if self.offset >= 0 and self.sender else []
         )
-        return ", ".join(parts) or "as a whole"
+        return ", ".join(parts) or "outside of WebSocket connections"
 
     @property
     def sentence(self) -> str:
