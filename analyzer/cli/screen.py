@@ -44,11 +44,15 @@ def run(options: argparse.Namespace) -> int:
     files = list(options.files)
     zone = zone_of(options.tz)
     if not files:
-        from analyzer.tui.welcome import Welcome
+        from analyzer.tui.welcome import LIVE, Welcome
 
         chosen = Welcome().run()
         if not chosen:
             return ExitStatus.OK
+        if chosen.startswith(LIVE):
+            from analyzer.cli.main import main
+
+            return main(["live", "-i", chosen.removeprefix(LIVE)])
         files = [chosen]
     if "-" in files:
         _keys_from_terminal()

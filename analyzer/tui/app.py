@@ -7,9 +7,12 @@ from datetime import UTC, tzinfo
 from functools import partial
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.scrollbar import ScrollBar
+from textual.theme import Theme
 
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.api import Capture
@@ -17,8 +20,9 @@ from analyzer.capture.records import Source
 from analyzer.tui.connections import ConnectionsPage
 from analyzer.tui.entries import Entry
 from analyzer.tui.ladder import LadderLines, LadderPage
+from analyzer.tui.lines import Lines
 from analyzer.tui.loading import Progress, Reading
-from analyzer.tui.looks import THEME
+from analyzer.tui.looks import ASCII_KEYS, AsciiScrollBarRender, dress, wear
 from analyzer.tui.page import Page
 
 
@@ -48,8 +52,10 @@ class FramescopeApp(App[None]):
 
     def on_mount(self) -> None:
         """Begin to read."""
-        self.register_theme(THEME)
-        self.theme = THEME.name
+        dress(self)
+        self.theme_changed_signal.subscribe(self, self._recolour)
+        if self.ascii:
+            ScrollBar.renderer = AsciiScrollBarRender
         self.push_screen(ConnectionsPage())
         self._reader.start()
 
@@ -57,10 +63,34 @@ class FramescopeApp(App[None]):
         """Stop reading."""
         self._reader.stop()
 
+    def _recolour(self, theme: Theme) -> None:
+        """Another theme: what is drawn with colours of its own is drawn again."""
+        wear(theme.dark)
+        for screen in self.screen_stack:
+            for lines in screen.query(Lines):
+                lines.renew()
+            if isinstance(screen, Page) and screen.is_mounted and self.capture is not None:
+                screen.show(self.capture)
+
+    def get_key_display(self, binding: Binding) -> str:
+        """A key's name; without box drawing in letters."""
+        shown = super().get_key_display(binding)
+        return "".join(ASCII_KEYS.get(character, character) for character in shown) if self.ascii else shown
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys come first: the reading waits for what they do."""
+        if isinstance(event, events.InputEvent) and isinstance(self._reader, Reading):
+            self._reader.hold()
+        await super().on_event(event)
+
     # -- the capture -------------------------------------------------------------------------------------------------
 
     def _publish(self, snapshot: Snapshot, progress: Progress) -> None:
-        self.call_from_thread(self._show, snapshot, progress)
+        capture = Capture(snapshot)
+        for screen in tuple(self.screen_stack):
+            if isinstance(screen, Page):
+                screen.prepare(capture)
+        self.call_from_thread(self._show, capture, progress)
 
     def _fail(self, error: BaseException) -> None:
         self.call_from_thread(self._end, error)
@@ -69,10 +99,10 @@ class FramescopeApp(App[None]):
         self.failure = error
         self.exit(return_code=1)
 
-    def _show(self, snapshot: Snapshot, progress: Progress) -> None:
+    def _show(self, capture: Capture, progress: Progress) -> None:
         self.progress = progress
-        self.reading = not snapshot.finished
-        self.capture = Capture(snapshot)
+        self.reading = not capture.snapshot.finished
+        self.capture = capture
         for screen in self.screen_stack:
             if isinstance(screen, Page) and screen.is_mounted:
                 screen.show(self.capture)
@@ -119,25 +149,28 @@ class FramescopeApp(App[None]):
 
     def action_help(self) -> None:
         """The keys that work here."""
-        from analyzer.tui.help import HelpScreen
+        from analyzer.tui.help import HelpScreen, told
 
         seen: dict[tuple[str, str], str] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            where = {"FramescopeApp": "everywhere", "Lines": "lists"}.get(type(active.node).__name__, "here")
-            if binding.description and binding.action not in ("help_quit", "copy_text"):
-                key = ", ".join(
-                    filter(None, (seen.get((where, binding.description), ""), self.get_key_display(binding)))
-                )
+            where = "everywhere" if isinstance(active.node, App) else "here"
+            if any(binding.action == other.action for other in Lines.BINDINGS if isinstance(other, Binding)):
+                where = "lists"
+            if binding.description and binding.key != "ctrl+q" and told(binding.action):
+                shown = [*seen.get((where, binding.description), "").split(", "), self.get_key_display(binding)]
+                key = ", ".join(dict.fromkeys(filter(None, shown)))
                 seen[where, binding.description] = key
         keys = [(where, key, what) for (where, what), key in seen.items()]
         self.push_screen(HelpScreen(sorted(keys, key=lambda item: ("here", "lists", "everywhere").index(item[0]))))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: every action that works here, then Textual's own."""
+        from analyzer.tui.help import told
+
         for active in screen.active_bindings.values():
             binding = active.binding
-            if binding.description and binding.show and active.enabled:
+            if binding.description and active.enabled and told(binding.action):
                 yield SystemCommand(binding.description.capitalize(), f"key {self.get_key_display(binding)}",
                                     partial(self.run_action, binding.action, active.node))  # fmt: skip
         yield from super().get_system_commands(screen)

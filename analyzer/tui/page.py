@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from analyzer.tui.app import FramescopeApp
 
 
+TALL = 36
+"""Lines of a screen that has room for the bits of a frame below its octets."""
+
+
 def text_of(*lines: Line) -> Text:
     """Lines as one text. Never markup: what peers sent would be read as it."""
     text = Text(no_wrap=False, end="")
@@ -44,10 +48,19 @@ class Page(Screen[None]):
         """What lines are drawn with."""
         return ASCII if self.tui.ascii else UNICODE
 
+    def on_resize(self) -> None:
+        """A tall screen shows more."""
+        self.set_class(self.size.height >= TALL, "tall")
+
     def on_mount(self) -> None:
         """Show what there is."""
+        self.set_class(self.tui.ascii, "ascii")
         if self.tui.capture is not None:
             self.show(self.tui.capture)
+
+    def prepare(self, capture: Capture) -> None:
+        """Compute what takes long of a snapshot that `show` is about to be given. Called in the reading thread, so that
+        keys need not wait for it; it touches no widget."""
 
     def show(self, capture: Capture) -> None:
         """Show a snapshot."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,12 @@ async def settled(pilot: Pilot[Any]) -> None:
     await pilot.pause()
 
 
+Act = Callable[[Pilot[Any]], Awaitable[object]]
+
+
 def play(path: str | Path, keys: Sequence[str] = (), size: tuple[int, int] = (120, 40), ascii_only: bool = False,
-         look: Callable[[FramescopeApp], Any] = text_of_screen) -> Any:  # fmt: skip
-    """What the screen shows after some keys, or what `look` finds."""
+         look: Callable[[FramescopeApp], Any] = text_of_screen, act: Act | None = None) -> Any:  # fmt: skip
+    """What the screen shows after some keys and what `act` does, or what `look` finds."""
 
     async def run() -> Any:
         source = open_source([resolve(str(path))])
@@ -46,6 +49,9 @@ def play(path: str | Path, keys: Sequence[str] = (), size: tuple[int, int] = (12
                 await settled(pilot)
                 await pilot.press(*keys)
                 await pilot.pause()
+                if act is not None:
+                    await act(pilot)
+                    await pilot.pause()
                 return look(app)
         finally:
             source.close()
