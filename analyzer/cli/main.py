@@ -152,7 +152,8 @@ def _live_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("expression", nargs="*", metavar="FILTER", help="capture filter as tcpdump has it; - reads a pipe")
     sub.add_argument("-i", "--interface", action="append", metavar="IFACE", help="repeatable; any; none: lists them")
     sub.add_argument("--follow", metavar="PATH", help="a file that grows, or a folder of files begun one by one")
-    sub.add_argument("--backend", choices=("auto", "dumpcap", "tcpdump"), default="auto", help="what captures")
+    sub.add_argument("--backend", choices=("auto", "dumpcap", "tcpdump", "scapy"), default="auto",
+                     help="what captures; auto: the first of these that is there and may")  # fmt: skip
     sub.add_argument("--ring", metavar="SPAN", help="keep only so much: 10min, 2GB")
     sub.add_argument("-w", "--write", metavar="FILE", help="save the capture; without it, it is deleted at the end")
     sub.add_argument("--for", dest="duration", metavar="TIME", help="end after that time: 60s, 10min")

@@ -14,7 +14,8 @@ import sys
 import time
 
 from analyzer.errors import CaptureError
-from analyzer.live.backends import Backend, Tcpdump, open_backend
+from analyzer.live.backends import open_backend
+from analyzer.live.contract import Backend
 from analyzer.live.request import Drops, Request
 from analyzer.live.spool import Full, Spool
 
@@ -53,6 +54,7 @@ class Recorder:
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         ask, ending = time.monotonic() + ASK, 0.0
+        self._begin(False)
         with selectors.DefaultSelector() as selector:
             selector.register(0, selectors.EVENT_READ)
             for descriptor in self.backend.descriptors():
@@ -86,12 +88,16 @@ class Recorder:
             self.trouble = f"the backend writes what is no capture: {error}"
             self.stop()
             return
-        if self.spool is None and (self.backend.head or (self.request.pipe >= 0 and blocks)):
+        self._begin(bool(blocks))
+        if blocks:
+            self._write(blocks)
+
+    def _begin(self, came: bool) -> None:
+        """Begin the spool once the capture has begun."""
+        if self.spool is None and (self.backend.head or (self.request.pipe >= 0 and came)):
             what = ", ".join(self.request.interfaces) or "a pipe"
             self.spool = Spool(self.request, self.backend.head, f"{what} {self.request.expression}".strip())
             self.tell("ready", backend=self.backend.name)
-        if blocks:
-            self._write(blocks)
 
     def _write(self, blocks: bytes) -> None:
         assert self.spool is not None
@@ -106,7 +112,7 @@ class Recorder:
     def _ask(self) -> None:
         drops = self.backend.drops()
         if drops != self.told:
-            if drops.total > self.told.total and isinstance(self.backend, Tcpdump) and self.spool is not None:
+            if drops.total > self.told.total and self.backend.counts and self.spool is not None:
                 self._write(self.backend.counted())
             self.told = drops
             self.tell("drops", received=drops.received, kernel=drops.kernel, interface=drops.interface)
@@ -125,8 +131,9 @@ class Recorder:
 
 def main() -> None:
     """The process."""
+    request = Request.load(sys.argv[1])
     try:
-        recorder = Recorder(Request.load(sys.argv[1]))
+        recorder = Recorder(request)
     except CaptureError as error:
         print(json.dumps({"event": "ended", "reason": error.message, "hint": error.hint, "began": False}))
         return

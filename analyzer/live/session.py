@@ -19,7 +19,7 @@ from analyzer.analysis.snapshot import Snapshot
 from analyzer.capture.growing import GrowingCapture
 from analyzer.errors import CaptureError
 from analyzer.limits import Limits
-from analyzer.live import spool
+from analyzer.live import rights, spool
 from analyzer.live.request import Drops, Request
 
 PAUSE = 0.05
@@ -53,7 +53,7 @@ class Session:
         self.request = request
         self.drops = Drops()
         self.backend = ""
-        self.trouble = ""
+        self.trouble = self.hint = ""
         self._analysis = Analysis(source, Limits())
         self._recorder: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
@@ -95,12 +95,14 @@ class Session:
             self._recorder = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, pass_fds=pipes
             )
+            if user := rights.caller():
+                rights.become(user, keep=False)
             threading.Thread(target=self._listen, daemon=True).start()
             if self.request.pipe < 0:
                 self._ready.wait()
                 if self.trouble and not self.backend:
                     self._recorder.wait()
-                    raise CaptureError(f"the capture does not begin: {self.trouble}", rights_hint(self.request))
+                    raise CaptureError(f"the capture does not begin: {self.trouble}", self._way_out())
                 self._hold = spool.hold(Path(self.request.folder))
         threading.Thread(target=self._follow, daemon=True).start()
 
@@ -126,6 +128,14 @@ class Session:
                 raise self._failure
             return self._moment if self._moment is not before or (before is not None and before.finished) else None
 
+    def _way_out(self) -> str:
+        """What to do where the capture does not begin."""
+        assert self.request is not None
+        words = self.trouble.lower()
+        if "permi" in words or "not permitted" in words:
+            return rights.hint(self.request)
+        return self.hint or "framescope live lists the interfaces"
+
     def _listen(self) -> None:
         assert self._recorder is not None
         assert self._recorder.stdout is not None
@@ -138,7 +148,7 @@ class Session:
                 self.drops = Drops(told["received"], told["kernel"], told["interface"])
                 continue
             else:
-                self.trouble, over = told["reason"], True
+                self.trouble, self.hint, over = told["reason"], told.get("hint", ""), True
             self._ready.set()
         self._recorder.wait()
         if not over:
@@ -190,18 +200,3 @@ def by_age(folder: Path) -> list[str]:
     """The captures in a folder, oldest first."""
     found = [path for path in folder.iterdir() if path.is_file() and ".pcap" in path.name]
     return [str(path) for path in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))]
-
-
-def rights_hint(request: Request) -> str:
-    """What grants the right to capture on this system."""
-    import shutil
-
-    programs = [path for name in ("dumpcap", "tcpdump") if (path := shutil.which(name))]
-    grants = [f"sudo setcap cap_net_raw,cap_net_admin=eip {path}" for path in programs[:1]]
-    words = " ".join(("-i " + name) for name in request.interfaces)
-    tcpdump = shutil.which("tcpdump") or "tcpdump"
-    return "\n  ".join((
-        "where rights are missing, one of these grants them:", *grants,
-        f"sudo {sys.executable} -m analyzer live {words}",
-        "or read a pipe:", f"sudo {tcpdump} -U -w - {words} | {sys.executable} -m analyzer live -",
-    ))  # fmt: skip

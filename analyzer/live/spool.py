@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analyzer.live.request import Request
+from analyzer.live.rights import caller
 
 SPOOL_FOLDER = "FRAMESCOPE_SPOOL"
 """The environment variable that names the folder for spools."""
@@ -34,6 +35,8 @@ def home() -> Path:
     named = os.environ.get(SPOOL_FOLDER)
     if named:
         return Path(named)
+    if user := caller():
+        return Path(user.home) / ".local" / "state" / "framescope" / "live"
     state = os.environ.get("XDG_STATE_HOME")
     return (Path(state) if state else Path.home() / ".local" / "state") / "framescope" / "live"
 
