@@ -1,10 +1,10 @@
 """Rights: the recorder alone has them, and only until its capture is open.
 
 Theory of operation. Somebody who runs `sudo framescope live` means to capture, and nothing else. So the recorder turns
-into that user at once and keeps two capabilities, CAP_NET_RAW and CAP_NET_ADMIN (capabilities(7)), as ambient ones, which
-the capture programs that it starts inherit; once they run, or its own sockets are open, it gives them up. The process
-that analyses and shows turns into that user without any. Root itself, whom nobody called, has the recorder keep only
-what it needs to stop a tcpdump that has become another user.
+into that user at once and keeps two capabilities, CAP_NET_RAW and CAP_NET_ADMIN (capabilities(7)), as ambient ones,
+which the capture programs that it starts inherit; once they run, or its own sockets are open, it gives them up. The
+process that analyses and shows turns into that user without any. Root itself, whom nobody called, has the recorder keep
+only what it needs to stop a tcpdump that has become another user.
 """
 
 from __future__ import annotations
