@@ -24,6 +24,10 @@ from analyzer.live.request import Drops, Request
 
 PAUSE = 0.05
 """Seconds between two looks at the spool: a chunk costs a millisecond however small it is."""
+SHARE = 3
+"""Snapshots may take one part of the time, and reading has three: both grow with what a capture holds."""
+LOOK = 0.5
+"""Seconds between two looks for what a ring has dropped."""
 ROOT = str(Path(__file__).parent.parent.parent)
 START = f"import sys; sys.path.insert(0, {ROOT!r}); from analyzer.live.recorder import main; main()"
 """The recorder runs the same code in an isolated interpreter: no variable of the environment leads it elsewhere."""
@@ -166,6 +170,7 @@ class Session:
 
     def _run(self) -> None:
         limits = self._analysis.limits
+        due = look = 0.0
         while True:
             ended = self.source.ended or (self._recorder is None and self._stopping.is_set())
             records = self.source.take(limits.chunk)
@@ -173,11 +178,17 @@ class Session:
                 self._analysis.feed(records)
             elif ended:
                 break
-            if self._wanted:
+            now = time.monotonic()
+            if self._wanted and now >= due:
                 self._publish(self._analysis.snapshot(), False)
+                due = time.monotonic() + SHARE * (time.monotonic() - now)
+            if now >= look:
+                look = now + LOOK
+                self.source.expire()
+                if self.source.expired > self._analysis.expired:
+                    self._analysis.expire()
             if self.source.lag() < limits.chunk >> 4:
                 self._stopping.wait(PAUSE) if not self._stopping.is_set() else time.sleep(PAUSE / 10)
-                self.source.expire()
         self.source.finish()
         self._publish(self._analysis.finish(), True)
 
