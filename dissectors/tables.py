@@ -167,6 +167,14 @@ def _joined(blocks: Sequence[Block]) -> Block:
     return Block(blocks[0].start, sum(block.span for block in blocks), columns, numbers)
 
 
+def _from(block: Block, first: int) -> Block:
+    """The rows of a block from a number on."""
+    skip = first - block.start if block.numbers is None else int(np.searchsorted(block.numbers, first))
+    columns = {name: column[skip:] for name, column in block.columns.items()}
+    numbers = None if block.numbers is None else block.numbers[skip:]
+    return Block(first, block.start + block.span - first, columns, numbers)
+
+
 class Table:
     """Rows of one schema. Append-only; `len` counts every row ever appended, kept or thinned."""
 
@@ -224,6 +232,12 @@ class Table:
     def freeze(self) -> Table:
         """A snapshot: what is appended later does not show in it."""
         return Table(self.schema, self.blocks, self.count, self._grown)
+
+    def tail(self, first: int) -> Table:
+        """The kept rows from a number on."""
+        at = max(bisect_right(self.blocks, first, key=lambda block: block.start) - 1, 0)
+        blocks = [_from(block, first) if block.start < first else block for block in self.blocks[at:]]
+        return Table(self.schema, [block for block in blocks if block.span > 0], self.count)
 
     def column(self, name: str) -> Array:
         """One column over all kept rows."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analyzer.analysis.losses import lost_octets
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.capture.records import InterfaceStatistics
 
@@ -28,6 +29,8 @@ class Completeness:
     """Of TCP streams, each once."""
     octets_missing: int
     """Of TCP streams: known by sequence numbers, or cut off by the capture."""
+    octets_lost: int
+    """Of the missing ones, capture loss: they fall into spells in which the capture dropped packets."""
     octets_repeated: int
     """Sent or captured again."""
     octets_stray: int
@@ -61,9 +64,10 @@ def completeness(snapshot: Snapshot) -> Completeness:
     traffic = snapshot.traffic
     # a fragment that was put together with others is read, and counts as what the datagram is
     kinds = {**traffic.kinds, "fragment": traffic.fragments_lost}
+    lost = lost_octets(snapshot.tables, snapshot.source.losses)
     return Completeness(
-        traffic.packets, traffic.seen, traffic.unseen, traffic.repeated, traffic.stray, traffic.cut_packets,
-        traffic.checksums,
+        traffic.packets, traffic.seen, traffic.unseen, sum(lost.values()), traffic.repeated,
+        traffic.stray, traffic.cut_packets, traffic.checksums,
         {why: kinds[kind] for kind, why in IGNORED.items() if kinds.get(kind)},
         snapshot.source.dropped, snapshot.source.statistics, snapshot.problems,
     )  # fmt: skip

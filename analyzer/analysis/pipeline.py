@@ -121,7 +121,8 @@ class Analysis:
             self.framing.feed(self._runs(spans, memoryview(b""), np.empty(0, np.int64), upgraded))
         self.framing.finish(LAST)
         self._seal(0)
-        append_remains(self.tables, self.framing, self.assembly, self.conversations.number, self.notes)
+        losses = self.source.losses
+        append_remains(self.tables, self.framing, self.assembly, self.conversations.number, self.notes, losses)
         note_overlaps(self.tables, self.unwrapping.overlaps, self.notes)
         note_transport(self.tables, self.assembly, self.notes)
         copies = Copies(self.tables, self.source, self.limits)

@@ -90,7 +90,8 @@ def _header(snapshot: Snapshot, page: Page, manner: Manner) -> None:
 def _complete(snapshot: Snapshot, page: Page, manner: Manner) -> None:
     """What was seen, and what was not."""
     found = completeness(snapshot)
-    lacking = [f"{size(found.octets_missing)} of TCP data missing"] if found.octets_missing else []
+    lost = f" ({size(found.octets_lost)} of it capture loss)" if found.octets_lost else ""
+    lacking = [f"{size(found.octets_missing)} of TCP data missing{lost}"] if found.octets_missing else []
     lacking += [f"{count(found.packets_cut, 'packet')} cut short by the capture"] if found.packets_cut else []
     if found.dropped:
         named = [f"{item.dropped} at {manner.text(item.name or str(item.interface))}"

@@ -18,7 +18,6 @@ class Pipe:
     """Somebody else's capture, octet for octet."""
 
     name = "pipe"
-    counts = False
     grace = 0.0
 
     def __init__(self, request: Request) -> None:
@@ -40,6 +39,14 @@ class Pipe:
     def ask(self) -> None:
         """Nobody to ask."""
 
+    def received(self) -> int:
+        """Nobody counts here."""
+        return 0
+
+    def counts(self) -> list[Drops]:
+        """What the capture tells stands in it."""
+        return []
+
     def drops(self) -> Drops:
         """What the capture tells stands in it."""
         return Drops()
@@ -47,10 +54,6 @@ class Pipe:
     def stop(self) -> None:
         """Read no more."""
         self._open.clear()
-
-    def counted(self) -> bytes:
-        """Nothing."""
-        return b""
 
     def finish(self) -> tuple[bytes, str]:
         """Nothing more."""

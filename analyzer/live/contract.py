@@ -11,8 +11,6 @@ class Backend(Protocol):
     """An open capture."""
 
     name: str
-    counts: bool
-    """Tells its drops while it runs, not at the end only."""
     grace: float
     """Seconds in which everything that has crossed the interface by now will have come."""
     head: bytes
@@ -24,17 +22,18 @@ class Backend(Protocol):
     def take(self, descriptor: int) -> bytes:
         """Whole blocks that have come on a descriptor."""
 
-    def drops(self) -> Drops:
-        """As far as known."""
+    def received(self) -> int:
+        """Packets so far, as far as known."""
+
+    def counts(self) -> list[Drops]:
+        """Of each interface since the capture began, as far as known; empty where only the end of the capture tells,
+        which then holds its statistics."""
 
     def ask(self) -> None:
         """Ask for news of drops, which come later."""
 
     def stop(self) -> None:
         """Have it end: what it still holds comes first."""
-
-    def counted(self) -> bytes:
-        """Statistics blocks as things stand, for a capture that goes on; empty where it tells at the end only."""
 
     def finish(self) -> tuple[bytes, str]:
         """The last blocks, and why it ended by itself, if so."""

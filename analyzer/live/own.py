@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from analyzer.errors import CaptureError
-from analyzer.live.blocks import interface, packet, section, statistics
+from analyzer.live.blocks import interface, packet, section
 from analyzer.live.request import BUFFER, Drops, Request
 
 FORCED_BUFFER = 33
@@ -86,10 +86,6 @@ class Tap:
         """Whether the interface is still there."""
         return any(name == self.name for _, name in socket.if_nameindex())
 
-    def close(self) -> None:
-        """Let go."""
-        self._socket.close()
-
     def _missed_so_far(self) -> int:
         try:
             with open(f"/sys/class/net/{self.name}/statistics/rx_missed_errors", "rb") as count:
@@ -109,7 +105,6 @@ class Own:
     """A socket for each interface; `any` is every interface that is up when it begins."""
 
     name = "scapy"
-    counts = True
     grace = 0.05
 
     def __init__(self, request: Request) -> None:
@@ -117,6 +112,7 @@ class Own:
         self._taps: dict[int, Tap] = {}
         self._counted: list[Tap] = []
         self._reason = ""
+        self._read = 0
         try:
             for number, name in enumerate(_names(request.interfaces)):
                 tap = Tap(number, name, request.expression, conf)
@@ -145,37 +141,31 @@ class Own:
             if error.errno != errno.ENETDOWN or not tap.exists():
                 self._open.remove(descriptor)
                 self._reason = f"{tap.name} is gone" if not tap.exists() else f"{tap.name}: {error.strerror}"
+        self._read += len(parts)
         return b"".join(parts)
 
     def ask(self) -> None:
         """Asked whenever drops are told."""
 
-    def drops(self) -> Drops:
-        """The sums over all interfaces."""
+    def received(self) -> int:
+        """Packets that were read."""
+        return self._read
+
+    def counts(self) -> list[Drops]:
+        """What the kernel says."""
         for tap in self._counted:
             if tap.plain.fileno() >= 0:
                 tap.count()
-        return Drops(
-            sum(tap.received for tap in self._counted),
-            sum(tap.dropped for tap in self._counted),
-            sum(tap.missed for tap in self._counted),
-        )
-
-    def counted(self) -> bytes:
-        """A statistics block for each interface."""
-        return b"".join(statistics(tap.number, tap.received, tap.dropped, tap.missed) for tap in self._counted)
+        return [Drops(tap.received, tap.dropped, tap.missed) for tap in self._counted]
 
     def stop(self) -> None:
         """Read no more."""
         self._open.clear()
 
     def finish(self) -> tuple[bytes, str]:
-        """What the sockets still hold, and statistics."""
+        """What the sockets still hold."""
         rest = b"".join(self.take(descriptor) for descriptor in self._taps)
-        self.drops()
-        for tap in self._counted:
-            tap.close()
-        return rest + self.counted(), self._reason
+        return rest, self._reason
 
 
 def scapy_configuration() -> Any:

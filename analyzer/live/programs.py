@@ -9,7 +9,7 @@ import signal
 import subprocess
 
 from analyzer.errors import CaptureError
-from analyzer.live.blocks import Cutter, Expander, section, statistics
+from analyzer.live.blocks import Cutter, Expander, section
 from analyzer.live.request import BUFFER, Drops, Request
 
 STEP = 1 << 20
@@ -71,7 +71,6 @@ class Tcpdump:
     """One tcpdump for each interface. It tells its drops when it gets SIGUSR1."""
 
     name = "tcpdump"
-    counts = True
     grace = 1.2  # its buffer times out after 1 s, and SIGINT does not empty it
 
     def __init__(self, request: Request) -> None:
@@ -119,14 +118,13 @@ class Tcpdump:
             if child.process.poll() is None:
                 child.process.send_signal(signal.SIGUSR1)
 
-    def drops(self) -> Drops:
-        """The sum of what each said last."""
-        told = [_counts(child.listen()) for child in self.children.values()]
-        return Drops(
-            sum(counts.get("received by filter", 0) for counts in told),
-            sum(counts.get("dropped by kernel", 0) for counts in told),
-            sum(counts.get("dropped by interface", 0) for counts in told),
-        )
+    def received(self) -> int:
+        """Packets that came through the pipes."""
+        return sum(expander.packets for expander in self.expanders.values())
+
+    def counts(self) -> list[Drops]:
+        """What each said last."""
+        return [_counts(child.listen()) for child in self.children.values()]
 
     def stop(self) -> None:
         """SIGINT: each writes what it holds."""
@@ -134,34 +132,21 @@ class Tcpdump:
             child.end()
 
     def finish(self) -> tuple[bytes, str]:
-        """Statistics of each interface."""
+        """They have handed over everything."""
         for child in self.children.values():
             child.wait()
-        return self.counted(), next((reason for child in self.children.values() if (reason := child.reason())), "")
-
-    def counted(self) -> bytes:
-        """A statistics block for each interface."""
-        parts = []
-        for descriptor, child in self.children.items():
-            counts = _counts(child.said)
-            parts.append(
-                statistics(
-                    self.expanders[descriptor].number, counts.get("received by filter", 0),
-                    counts.get("dropped by kernel", 0), counts.get("dropped by interface", 0),
-                )
-            )  # fmt: skip
-        return b"".join(parts)
+        return b"", next((reason for child in self.children.values() if (reason := child.reason())), "")
 
 
-def _counts(said: bytes) -> dict[str, int]:
-    return {what.decode(): int(number) for number, what in TOLD.findall(said)}
+def _counts(said: bytes) -> Drops:
+    told = {what.decode(): int(number) for number, what in TOLD.findall(said)}
+    return Drops(*(told.get(name, 0) for name in ("received by filter", "dropped by kernel", "dropped by interface")))
 
 
 class Dumpcap:
     """dumpcap writes pcapng, and its statistics when it ends."""
 
     name = "dumpcap"
-    counts = False
     grace = 0.4  # it polls every 250 ms
 
     def __init__(self, request: Request) -> None:
@@ -199,13 +184,13 @@ class Dumpcap:
     def ask(self) -> None:
         """It tells at the end only."""
 
-    def drops(self) -> Drops:
-        """Known at the end only."""
-        return Drops(self.cutter.packets)
+    def received(self) -> int:
+        """Packets that came through the pipe."""
+        return self.cutter.packets
 
-    def counted(self) -> bytes:
+    def counts(self) -> list[Drops]:
         """It tells at the end only."""
-        return b""
+        return []
 
     def stop(self) -> None:
         """SIGINT."""

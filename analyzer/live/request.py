@@ -80,6 +80,9 @@ class Drops:
     interface: int = 0
     """Dropped by the interface or its driver."""
 
+    def __sub__(self, other: Drops) -> Drops:
+        return Drops(self.received - other.received, self.kernel - other.kernel, self.interface - other.interface)
+
     @property
     def total(self) -> int:
         """All that were dropped."""

@@ -88,6 +88,10 @@ class Session:
             listing = lambda: [path]  # noqa: E731
         return cls(GrowingCapture(path, listing))
 
+    def empty(self) -> Snapshot:
+        """A snapshot from before the start, to check filters against."""
+        return self._analysis.snapshot()
+
     def start(self) -> None:
         """Begin.
 

@@ -120,7 +120,8 @@ class Spool:
         """Octets of files that the ring has dropped."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = hold(self.folder)
-        self._number = 0
+        self.number = 0
+        """Of the file that is written."""
         self._descriptor = -1
         self._size = 0
         self._began = 0.0
@@ -130,12 +131,12 @@ class Spool:
             json.dump({"what": what}, stream)
         self._begin()
 
-    def write(self, octets: bytes) -> None:
-        """Append whole blocks, or nothing of them.
+    def write(self, octets: bytes, here: bool = False) -> None:
+        """Append whole blocks, or nothing of them; `here`: to this file, even where another is due.
 
         Raises: Full where there is no room.
         """
-        if self.request.ring.file_octets and self._is_due():
+        if not here and self.request.ring.file_octets and self._is_due():
             self._begin()
         if self.written - self.let_go + len(octets) > self.request.limit:
             raise Full(f"the spool has reached its limit of {self.request.limit} octets")
@@ -163,7 +164,7 @@ class Spool:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._kept.append((self._path(), self._size, time.monotonic()))
-            self._number += 1
+            self.number += 1
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._descriptor = os.open(self._path(), flags, 0o600)
         self._size, self._began = 0, time.monotonic()
@@ -171,7 +172,7 @@ class Spool:
         self._trim()
 
     def _path(self) -> Path:
-        return self.folder / f"{self._number:08}{SUFFIX}"
+        return self.folder / f"{self.number:08}{SUFFIX}"
 
     def _append(self, octets: bytes) -> None:
         view, done = memoryview(octets), 0
