@@ -101,6 +101,10 @@ class GrowingCapture:
         """The files that are still there, oldest first."""
         return [path for path, _ in self.parts()]
 
+    def reached(self) -> int:
+        """Octets of the last file that are read, which ends where a record does."""
+        return self._parts[-1].at if self._parts else 0
+
     def position(self) -> int:
         """Octets read so far."""
         return self._parts[self._current].base + self._parts[self._current].at if self._parts else 0

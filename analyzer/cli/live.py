@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.cli import summary
+from analyzer.cli import screen, summary
 from analyzer.cli.diagnostics import warn
 from analyzer.cli.events import Events
 from analyzer.cli.listing import Manner
@@ -45,18 +45,28 @@ def run(options: argparse.Namespace) -> int:
     alerts = Alerts(options.alert or [], options.alert_command or "")
     _check(session, options, alerts)
     duration = spell(options.duration) if options.duration else None
+    end = (time.monotonic() + duration) if duration else float("inf")
+    if _interactive(options, piped):
+        from analyzer.cli.watching import watch
+
+        return watch(session, options, alerts, end, piped)
     events = Events(options, standard_output(), alerts)
     begin(session)
     if not options.quiet:
         for line in statement(session, options):
             warn(line)
-    end = time.monotonic() + duration if duration else float("inf")
     try:
         moment = _follow(session, events, end)
         return _end(session, moment, events, options)
     finally:
         session.stop()
         session.source.close()
+
+
+def _interactive(options: argparse.Namespace, piped: bool) -> bool:
+    """Whether a terminal is to show the capture as it grows: not where only its end is asked for, or rows of it."""
+    told = options.json or options.count or options.until or options.quiet
+    return not told and screen.on_a_terminal(piped)
 
 
 def session_of(options: argparse.Namespace, piped: bool) -> Session:
@@ -135,14 +145,18 @@ def _follow(session: Session, events: Events, end: float) -> Moment:
 
 
 def _end(session: Session, moment: Moment, events: Events, options: argparse.Namespace) -> int:
-    """The summary, what became of the spool, and the exit status."""
+    shown = np.array(sorted(events.shown - {-1}), np.int64)
+    return conclude(session, moment, options, shown, Page.of(sys.stderr if options.json else events.stream))
+
+
+def conclude(session: Session, moment: Moment, options: argparse.Namespace, shown: npt.NDArray[np.int64],
+             page: Page) -> int:  # fmt: skip
+    """The summary, what became of the spool, and the exit status. `shown`: rows of CONNECTIONS."""
     snapshot = moment.snapshot
-    page = Page.of(sys.stderr if options.json else events.stream)
     if not options.quiet or not options.json:
         view = View(snapshot, "connections")
         manner = Manner(zone_of(options.tz), options.show_secrets, None)
         summary.write(snapshot, view, np.arange(len(view)), page, manner, None)
-    shown = np.array(sorted(events.shown - {-1}), np.int64)
     dispose(session, moment, options, shown, warn if not options.quiet else lambda _: None)
     for problem in (*snapshot.problems, *((session.trouble,) if session.trouble else ())):
         warn(problem)

@@ -168,6 +168,7 @@ def _live_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--payload", choices=("text", "hex", "base64", "none"), default="none", help="with --json")
     sub.add_argument("--show-secrets", action="store_true", help="do not mask tokens, cookies, passwords in text")
     sub.add_argument("--tz", default="UTC", metavar="ZONE", help="time zone: UTC, local, Europe/Berlin")
+    sub.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
     sub.add_argument("-q", "--quiet", action="store_true", help="no warnings, no summary with --json")
 
 

@@ -17,11 +17,14 @@ HERE = ("--ascii", "--tz")
 def wanted(words: Sequence[str]) -> bool:
     """Whether a command line without a verb means the interface."""
     options = [word.partition("=")[0] for word in words if word.startswith("-") and word != "-"]
-    if any(option not in HERE for option in options) or not sys.stdout.isatty():
+    return all(option in HERE for option in options) and on_a_terminal("-" in words)
+
+
+def on_a_terminal(piped: bool) -> bool:
+    """Whether there is a terminal to show things on, and to type on where standard input is not it."""
+    if not sys.stdout.isatty() or os.environ.get("TERM", "") in ("", "dumb"):
         return False
-    if os.environ.get("TERM", "") in ("", "dumb"):
-        return False
-    return keys_possible("-" in words)
+    return keys_possible(piped)
 
 
 def keys_possible(piped: bool) -> bool:
@@ -50,8 +53,10 @@ def run(options: argparse.Namespace) -> int:
         if not chosen:
             return ExitStatus.OK
         files = [chosen]
+    if files == ["-"]:
+        return _follow(options)
     if "-" in files:
-        _keys_from_terminal()
+        keys_from_terminal()
     paths = [resolve(path) for path in files]
     source = open_source(paths)
     try:
@@ -62,12 +67,21 @@ def run(options: argparse.Namespace) -> int:
         kept = identity(paths[0]) if len(paths) == 1 else ""
         app = FramescopeApp(source, zone=zone, ascii_only=options.ascii, kept=kept)
         app.run()
-        return _ended(app.failure)
+        return ended(app.failure)
     finally:
         source.close()
 
 
-def _keys_from_terminal() -> None:
+def _follow(options: argparse.Namespace) -> int:
+    """A pipe is followed: it may go on for hours."""
+    from analyzer.cli.live import run as live
+    from analyzer.cli.main import parser
+
+    words = ["live", "--tz", options.tz, *(["--ascii"] if options.ascii else []), "-"]
+    return live(parser().parse_args(words))
+
+
+def keys_from_terminal() -> None:
     """Standard input is the capture: keep it under another number, and put the terminal in its place."""
     kept = os.dup(0)
     try:
@@ -81,7 +95,11 @@ def _keys_from_terminal() -> None:
     sys.stdin = open(kept, encoding="utf-8", errors="replace")  # noqa: SIM115 - open as long as the program
 
 
-def _ended(failure: BaseException | None) -> int:
+def ended(failure: BaseException | None) -> int:
+    """The exit status, where the interface ended by itself; what went wrong is raised, and written down.
+
+    Raises: FramescopeError where it failed.
+    """
     if failure is None:
         return ExitStatus.OK
     if isinstance(failure, FramescopeError):

@@ -22,15 +22,18 @@ PACKET_BLOCKS = {2: 28, 3: 12, 6: 28}
 PCAP_HEADER = 24
 
 
-def save(paths: Iterable[str], target: str) -> int:
-    """Copy files into one capture; returns its octets.
+def save(paths: Sequence[str], target: str, reached: int = -1) -> int:
+    """Copy files into one capture, of the last `reached` octets where it is still written to; returns its octets.
 
     Raises: OutputError where it cannot be written.
     """
     with _writing(target) as stream:
         for path in paths:
             with open(path, "rb") as source:
-                shutil.copyfileobj(source, stream, 1 << 20)
+                if path == paths[-1] and reached >= 0:
+                    stream.write(source.read(reached))
+                else:
+                    shutil.copyfileobj(source, stream, 1 << 20)
         return stream.tell()
 
 

@@ -26,6 +26,8 @@ class FramescopeApp(App[None]):
     """The program."""
 
     TITLE = "framescope"
+    is_live = False
+    """The capture grows as long as it is looked at."""
     CSS_PATH = "screens.tcss"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -56,6 +58,9 @@ class FramescopeApp(App[None]):
     def on_unmount(self) -> None:
         """Stop reading."""
         self._reader.stop()
+
+    def dress(self, page: Page) -> None:
+        """Add to a page what every page has; nothing where the capture does not grow."""
 
     # -- the capture -------------------------------------------------------------------------------------------------
 

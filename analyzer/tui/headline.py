@@ -44,7 +44,7 @@ class Headline(Static):
             if severities[severity]:
                 line.append(Piece(f"  {page.signs.warning} {severities[severity]} {severity.name.lower()}", style))
         progress = page.tui.progress
-        if page.tui.reading and progress is not None:
+        if page.tui.reading and progress is not None and not page.tui.is_live:
             share = progress.done / progress.total if progress.total else 0.0
             left = f", {duration(int(progress.left * 1e9))} left" if progress.left >= 0 else ""
             line.append(Piece(f"  reading {share:.0%}{left}", "odd"))

@@ -46,6 +46,7 @@ class Page(Screen[None]):
 
     def on_mount(self) -> None:
         """Show what there is."""
+        self.tui.dress(self)
         if self.tui.capture is not None:
             self.show(self.tui.capture)
 
