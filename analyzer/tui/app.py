@@ -55,7 +55,7 @@ class FramescopeApp(App[None]):
         self.push_screen(ConnectionsPage())
         self._reader.start()
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         """Stop reading."""
         self._reader.stop()
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 
 import numpy as np
 import pytest
@@ -112,11 +114,14 @@ def test_what_live_tells_is_what_the_saved_file_tells(backend: str, tmp_path: Pa
         ]
 
 
-def test_a_killed_analysis_leaves_what_was_captured(spools: Path) -> None:
-    needs("tcpdump")
-    process = begin("-i", "lo", "--json", "--backend", "tcpdump", "tcp", "port", str(PORT))
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_killed_analysis_leaves_what_was_captured(backend: str, spools: Path) -> None:
+    needs(backend)
+    process = begin("-i", "lo", "--json", "--backend", backend, "tcp", "port", str(PORT))
+    killer = Timer(random.random(), process.kill)  # before, amid or after what crosses
+    killer.start()
     talk(20)
-    process.kill()
+    killer.join()
     process.communicate()
     deadline = time.monotonic() + 15
     while not (found := list(spool.orphans(spools))):
