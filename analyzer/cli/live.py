@@ -85,7 +85,7 @@ def session_of(options: argparse.Namespace, piped: bool) -> Session:
     request = Request(
         str(spool.name_folder(spool.home())), tuple(options.interface or ()), expression, options.backend,
         limit=octets(options.spool_limit) if options.spool_limit else SPOOL_LIMIT,
-        pipe=os.dup(sys.stdin.fileno()) if piped else -1,
+        pipe=os.dup(sys.stdin.fileno()) if piped else -1, first=options.first,
     )  # fmt: skip
     return Session.capture(replace(request, ring=kept) if kept else request)
 

@@ -148,6 +148,7 @@ class _Patterns(argparse.Action):
 
 
 def _live_options(sub: argparse.ArgumentParser) -> None:
+    sub.set_defaults(first="")
     sub.usage = "framescope live [-i IFACE] [OPTION...] [CAPTURE FILTER... | -]"
     sub.add_argument("expression", nargs="*", metavar="FILTER", help="capture filter as tcpdump has it; - reads a pipe")
     sub.add_argument("-i", "--interface", action="append", metavar="IFACE", help="repeatable; any; none: lists them")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import traceback
@@ -42,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     """Run; returns the exit status."""
     from analyzer.bundled import resolve
     from analyzer.capture.files import open_source
+    from analyzer.capture.supply import is_compressed
     from analyzer.times import zone_of
 
     files = list(options.files)
@@ -53,10 +55,11 @@ def run(options: argparse.Namespace) -> int:
         if not chosen:
             return ExitStatus.OK
         files = [chosen]
-    if files == ["-"]:
-        return _follow(options)
     if "-" in files:
-        keys_from_terminal()
+        first = _first_octets()
+        if files == ["-"] and not is_compressed(first):
+            return _follow(options, first)
+        keys_from_terminal(first)
     paths = [resolve(path) for path in files]
     source = open_source(paths)
     try:
@@ -72,17 +75,26 @@ def run(options: argparse.Namespace) -> int:
         source.close()
 
 
-def _follow(options: argparse.Namespace) -> int:
-    """A pipe is followed: it may go on for hours."""
+def _first_octets() -> bytes:
+    """What there is of standard input, some of it at least."""
+    buffer = sys.stdin.buffer
+    assert isinstance(buffer, io.BufferedReader)
+    return buffer.read1(len(buffer.peek(1)))
+
+
+def _follow(options: argparse.Namespace, first: bytes) -> int:
+    """A pipe is followed: it may go on for hours. One that is compressed is read to its end before it is shown."""
     from analyzer.cli.live import run as live
     from analyzer.cli.main import parser
 
-    words = ["live", "--tz", options.tz, *(["--ascii"] if options.ascii else []), "-"]
-    return live(parser().parse_args(words))
+    asked = parser().parse_args(["live", "--tz", options.tz, *(["--ascii"] if options.ascii else []), "-"])
+    asked.first = first.hex()
+    return live(asked)
 
 
-def keys_from_terminal() -> None:
-    """Standard input is the capture: keep it under another number, and put the terminal in its place."""
+def keys_from_terminal(first: bytes = b"") -> None:
+    """Standard input is the capture: keep it under another number, and put the terminal in its place. `first` was read
+    of it already."""
     kept = os.dup(0)
     try:
         terminal = os.open("/dev/tty", os.O_RDWR)
@@ -92,7 +104,10 @@ def keys_from_terminal() -> None:
         ) from None
     os.dup2(terminal, 0)
     os.close(terminal)
-    sys.stdin = open(kept, encoding="utf-8", errors="replace")  # noqa: SIM115 - open as long as the program
+    from analyzer.capture.files import Again
+
+    rest = io.BufferedReader(io.FileIO(kept))
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(Again(first, rest)), encoding="utf-8", errors="replace")
 
 
 def ended(failure: BaseException | None) -> int:

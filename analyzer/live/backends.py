@@ -23,7 +23,7 @@ class Pipe:
     def __init__(self, request: Request) -> None:
         self.head = b""
         self._open = [request.pipe]
-        self.octets = 0
+        self._first = bytes.fromhex(request.first)
 
     def descriptors(self) -> list[int]:
         """The pipe."""
@@ -34,7 +34,8 @@ class Pipe:
         octets = os.read(descriptor, STEP)
         if not octets:
             self._open.remove(descriptor)
-        return octets
+        first, self._first = self._first, b""
+        return first + octets
 
     def ask(self) -> None:
         """Nobody to ask."""
@@ -46,10 +47,6 @@ class Pipe:
     def counts(self) -> list[Drops]:
         """What the capture tells stands in it."""
         return []
-
-    def drops(self) -> Drops:
-        """What the capture tells stands in it."""
-        return Drops()
 
     def stop(self) -> None:
         """Read no more."""

@@ -57,6 +57,8 @@ class Request:
     limit: int = SPOOL_LIMIT
     pipe: int = -1
     """Descriptor to read instead of interfaces."""
+    first: str = ""
+    """What was already read of it, in hexadecimal digits."""
 
     def dump(self) -> str:
         """As JSON."""
