@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import stat
 import sys
 import traceback
 from collections.abc import Sequence
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         files = [chosen]
     if "-" in files:
         first = _first_octets()
-        if files == ["-"] and not is_compressed(first):
+        if files == ["-"] and not is_compressed(first) and not stat.S_ISREG(os.fstat(0).st_mode):
             return _follow(options, first)
         keys_from_terminal(first)
     paths = [resolve(path) for path in files]

@@ -60,7 +60,8 @@ class Recorder:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         ask, look, ending = time.monotonic() + ASK, 0.0, 0.0
         self._begin(False)
-        with selectors.DefaultSelector() as selector:
+        # poll, which unlike epoll takes a file that stands in for a pipe
+        with selectors.PollSelector() as selector:
             selector.register(0, selectors.EVENT_READ)
             for descriptor in self.backend.descriptors():
                 selector.register(descriptor, selectors.EVENT_READ)
