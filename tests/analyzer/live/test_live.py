@@ -315,3 +315,24 @@ def test_a_file_that_is_begun_anew_is_followed(tmp_path: Path) -> None:
     assert capture.read(int(taken[0].offset[0]), 6) == second[0][1][:6]
     assert capture.read(100, 4) == b""
     assert not capture.problems
+
+
+def test_a_folder_of_rotating_files_is_one_capture(tmp_path: Path) -> None:
+    conversation = Talk().open().upgrade()
+    for number in range(20):
+        conversation.frame("C", TEXT, f"message {number}")
+    packets = conversation.packets()
+    folder = tmp_path / "rotating"
+    folder.mkdir()
+    session = Session.follow(str(folder))
+    session.start()
+    for number, start in enumerate(range(0, len(packets), 10)):
+        (folder / f"out_{number:05}.pcap").write_bytes(pcap(packets[start : start + 10]))
+        os.utime(folder / f"out_{number:05}.pcap", (number + 1, number + 1))
+        while (moment := session.poll()) is None or moment.snapshot.traffic.packets < min(start + 10, len(packets)):
+            pass
+    session.stop()
+    while not ((moment := session.poll()) and moment.finished):
+        pass
+    assert int(moment.snapshot["connections"]["client_messages"][0]) == 20
+    assert not moment.snapshot.problems
