@@ -90,7 +90,7 @@ EXAMPLES_OF: dict[str, tuple[str, ...]] = {
 
 
 RECIPES = """
-from elsewhere (live - is for scripts; framescope - opens the interface):
+from elsewhere (on a terminal the interface opens, unless --json is given):
   ssh host tcpdump -U -w - port 80 | framescope -
   ssh host sudo tcpdump -U -i any -w - not port 22 | framescope live --json -
   kubectl exec POD -c CONTAINER -- tcpdump -U -w - | framescope -
