@@ -91,7 +91,8 @@ class Alerts:
         self._running.append(process)
         assert process.stdin is not None
         try:
-            process.stdin.write(json.dumps({"alert": alert.expression, "table": alert.table} | alert.record).encode())
+            line = json.dumps({"alert": alert.expression, "table": alert.table} | alert.record)
+            process.stdin.write(line.encode() + b"\n")
             process.stdin.close()
         except BrokenPipeError:
             pass  # it does not read it
