@@ -87,13 +87,11 @@ class Events:
         """Tell drops and lag as they grow."""
         if self.options.quiet:
             return
-        if moment.drops.total > self._dropped:
-            drops = moment.drops
-            warn(
-                f"{count(drops.total, 'packet')} dropped while capturing so far"
-                f" ({drops.kernel} by the kernel, {drops.interface} by the interface)"
-            )
-        self._dropped = max(self._dropped, moment.drops.total)
+        dropped, drops = moment.dropped or 0, moment.drops
+        if dropped > self._dropped:
+            named = f" ({drops.kernel} by the kernel, {drops.interface} by the interface)" if drops.total else ""
+            warn(f"{count(dropped, 'packet')} dropped while capturing so far{named}")
+            self._dropped = dropped
         if moment.lag > max(2 * self._lag, LAG):
             warn(f"{size(moment.lag)} captured and not analysed yet; nothing is lost by that")
             self._lag = moment.lag

@@ -24,6 +24,8 @@ from analyzer.live.request import Drops, Request
 
 PAUSE = 0.05
 """Seconds between two looks at the spool: a chunk costs a millisecond however small it is."""
+TELLING = ("tcpdump", "scapy")
+"""Backends that tell drops while they run."""
 SHARE = 3
 """Snapshots may take one part of the time, and reading has three: both grow with what a capture holds."""
 LOOK = 0.5
@@ -47,6 +49,15 @@ class Moment:
     backend: str = ""
     trouble: str = ""
     """Why the capture ended by itself, if so."""
+
+    @property
+    def dropped(self) -> int | None:
+        """Packets dropped, as the backend or the capture itself tells; None where neither does yet, as dumpcap, which
+        tells at its end."""
+        stored = self.snapshot.source.dropped
+        if stored is None and self.backend not in TELLING:
+            return None
+        return max(self.drops.total, stored or 0)
 
 
 class Session:

@@ -131,12 +131,13 @@ class LiveApp(FramescopeApp):
 
     def _line(self, moment: Moment) -> Line:
         state = "ended" if moment.finished else "paused" if self._following.paused else "live"
-        drops = count(moment.drops.total, "packet")
+        dropped = moment.dropped
+        drops = f"{count(dropped, 'packet')} dropped" if dropped is not None else "drops not told yet"
         line = [
             Piece(f" {state} ", STATES[state]), Piece(f"{moment.backend or 'following'}  ", "dim"),
             Piece(self._activity(), "client"),
             Piece(f"  {moment.rates[0]:.0f} packets/s  {moment.rates[1]:.0f} frames/s"),
-            Piece(f"  {drops} dropped", "bad" if moment.drops.total else "dim"),
+            Piece(f"  {drops}", "bad" if dropped else "dim"),
         ]  # fmt: skip
         if moment.lag > LAG:
             line.append(Piece(f"  {size(moment.lag)} behind", "odd"))

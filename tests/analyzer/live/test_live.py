@@ -336,3 +336,12 @@ def test_a_folder_of_rotating_files_is_one_capture(tmp_path: Path) -> None:
         pass
     assert int(moment.snapshot["connections"]["client_messages"][0]) == 20
     assert not moment.snapshot.problems
+
+
+@pytest.mark.parametrize(
+    "module", ["analyzer.cli.main", "analyzer.cli.live", "analyzer.live.recorder", "analyzer.tui.live"]
+)
+def test_scapy_is_imported_for_its_own_backend_alone(module: str) -> None:
+    code = f"import sys, {module}; print(any(name.split('.')[0] == 'scapy' for name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
