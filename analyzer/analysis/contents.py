@@ -52,6 +52,13 @@ class Contents:
         self._inflaters: dict[int, tuple[int, Inflater, str]] = {}
         self._cache: OrderedDict[int, Payload] = OrderedDict()
         self._held = 0
+        self.expired = snapshot.source.expired
+        """Virtual offset before which the octets had left when this was made."""
+
+    def go_on(self, earlier: Contents) -> None:
+        """Take the inflaters of an earlier snapshot of the same capture, which stand where it was read to."""
+        if self.snapshot.source.expired == earlier.expired:
+            self._inflaters = earlier._inflaters
 
     @cached_property
     def _spans(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -250,8 +257,8 @@ class Contents:
             at, inflater, lost = 0, Inflater(), front
         for kept_slot, row, window in self.snapshot.windows:
             if kept_slot == slot:
-                behind = int(np.searchsorted(mine, row)) + 1
-                if at < behind <= target:
+                behind = int(np.searchsorted(mine, row, side="right"))
+                if (at < behind or lost) and behind <= target:
                     at, inflater, lost = behind, Inflater(window), ""
         return at, inflater, lost
 

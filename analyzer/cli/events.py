@@ -39,12 +39,16 @@ class Events:
         """`--count` or `--until` is reached; nothing more is written."""
         self._done = dict.fromkeys(STREAMED, 0)
         self._told: set[int] = set()
+        self._contents: Contents | None = None
         self._dropped = self._lag = self._frames = 0
 
     def take(self, moment: Moment) -> bool:
         """Write what is new at a moment; true where that was enough."""
         self._health(moment)
         contents = Contents(moment.snapshot)
+        if self._contents is not None:
+            contents.go_on(self._contents)
+        self._contents = contents
         self._alert(moment.snapshot, contents)
         if self.stopped:
             return True

@@ -14,7 +14,7 @@ from analyzer.capture.files import open_source
 from analyzer.capture.growing import GrowingCapture
 from analyzer.limits import Limits
 from tests.wire.captures import interface, packet_block, section
-from tests.wire.frames import CLOSE, TEXT
+from tests.wire.frames import CLOSE, TEXT, Deflater
 from tests.wire.talks import Talk
 
 COUNT = 600
@@ -88,3 +88,26 @@ def test_small_blocks_are_joined_and_snapshots_stay(ring) -> None:  # type: igno
     assert len(analysis.tables["frames"].blocks) == 1
     assert np.array_equal(before["offset"], offsets)
     assert np.array_equal(analysis.tables["frames"]["offset"], offsets)
+
+
+DEFLATE = (("Sec-WebSocket-Extensions", "permessage-deflate"),)
+
+
+def test_compressed_messages_are_read_although_what_they_refer_to_left(ring) -> None:  # type: ignore[no-untyped-def]
+    talk = Talk().open().upgrade(DEFLATE, DEFLATE)
+    deflater = Deflater()
+    for number in range(COUNT):
+        talk.frame("S", TEXT, deflater.piece(b"the same words again and again, number %d" % number), rsv=4)
+    analysis, _ = ring(talk, 4)
+    snapshot = analysis.snapshot()
+    contents = Contents(snapshot)
+    rows = snapshot["messages"].rows()
+    told = {row: contents.message_payload(row) for row in rows.tolist()}
+    readable = [row for row, payload in told.items() if payload.whole]
+    assert all(told[row].octets.endswith(b"number %d" % row) for row in readable)
+    assert all(payload.why == EXPIRED for row, payload in told.items() if row not in readable)
+    # a window is kept whenever files leave: only what precedes the first one that is left cannot be read
+    assert len(readable) > len(rows) // 2
+    later = Contents(snapshot)
+    later.go_on(contents)
+    assert later.message_payload(int(rows[-1])).octets == told[int(rows[-1])].octets
