@@ -89,6 +89,14 @@ def expanded(octets: memoryview, rows: dict[str, Array], number: int) -> bytes:
     return b"".join(parts)
 
 
+def whole(octets: bytes, stop: int) -> int:
+    """Where the last block ends that is whole in `octets[:stop]`."""
+    at = 0
+    while at + 12 <= stop and at + (length := LENGTH.unpack_from(octets, at + 4)[0]) <= stop and length >= 12:
+        at += length
+    return at
+
+
 class Expander:
     """A pcap stream as pcapng blocks, as it comes."""
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from analyzer.live.blocks import whole
 from analyzer.live.request import Request
 from analyzer.live.rights import caller
 
@@ -132,15 +133,20 @@ class Spool:
         self._begin()
 
     def write(self, octets: bytes, here: bool = False) -> None:
-        """Append whole blocks, or nothing of them; `here`: to this file, even where another is due.
+        """Append whole blocks, as many as there is room for; `here`: to this file, even where another is due.
 
-        Raises: Full where there is no room.
+        Raises: Full where there was no room for all.
         """
         if not here and self.request.ring.file_octets and self._is_due():
             self._begin()
-        if self.written - self.let_go + len(octets) > self.request.limit:
+        room = self.request.limit - (self.written - self.let_go)
+        self._append(octets[: self._whole(octets, room)])
+        if len(octets) > room:
             raise Full(f"the spool has reached its limit of {self.request.limit} octets")
-        self._append(octets)
+
+    def _whole(self, octets: bytes, room: int) -> int:
+        """Octets of the blocks that are whole in so many; what comes through a pipe is anything."""
+        return min(room, len(octets)) if self.request.pipe >= 0 else whole(octets, min(room, len(octets)))
 
     def turn(self) -> None:
         """Let time pass: begin a new file where it is due, drop those that the ring no longer holds."""
@@ -180,8 +186,11 @@ class Spool:
             while done < len(view):
                 done += os.write(self._descriptor, view[done:])
         except OSError as error:
-            os.ftruncate(self._descriptor, self._size)
-            os.lseek(self._descriptor, self._size, os.SEEK_SET)
+            kept = self._whole(octets, done)
+            os.ftruncate(self._descriptor, self._size + kept)
+            os.lseek(self._descriptor, self._size + kept, os.SEEK_SET)
+            self._size += kept
+            self.written += kept
             raise Full(f"the spool cannot be written: {error.strerror}") from None
         self._size += len(octets)
         self.written += len(octets)

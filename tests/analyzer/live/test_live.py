@@ -345,3 +345,13 @@ def test_scapy_is_imported_for_its_own_backend_alone(module: str) -> None:
     code = f"import sys, {module}; print(any(name.split('.')[0] == 'scapy' for name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_of_a_batch_what_there_is_room_for_is_kept(tmp_path: Path) -> None:
+    head, block = section() + interface(), packet_block(bytes(1000), 0)
+    written = Spool(request(tmp_path, limit=5000), head, "")
+    with pytest.raises(Full):
+        written.write(block * 100)
+    written.close()
+    (path,) = spool.files(tmp_path / "spool")
+    assert Path(path).read_bytes() == head + block * ((5000 - len(head)) // len(block))
