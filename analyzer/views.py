@@ -183,12 +183,12 @@ def description(table: str, name: str) -> str:
 
 
 class View:
-    """One table of a snapshot."""
+    """One table of a snapshot, or its rows from a number on."""
 
-    def __init__(self, snapshot: Snapshot, table: str, contents: Contents | None = None) -> None:
+    def __init__(self, snapshot: Snapshot, table: str, contents: Contents | None = None, first: int = 0) -> None:
         self.snapshot = snapshot
         self.name = table
-        self.table = snapshot[table]
+        self.table = snapshot[table].tail(first) if first else snapshot[table]
         self.contents = contents or Contents(snapshot)
         self._cache: dict[str, Array] = {}
         self._texts: list[str] = []
@@ -510,7 +510,7 @@ def _length(view: View) -> Array:
 
 def _round_trip(view: View) -> Array:
     answers, times = view.table["answers"], view.table["time"]
-    asked = view.table.take("time", answers)
+    asked = view.snapshot[view.name].take("time", answers)
     known = (view.table["opcode"] == PONG) & (answers >= 0) & (times != NO_TIME) & (asked != NO_TIME)
     return np.where(known, times - asked, -1)
 

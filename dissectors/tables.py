@@ -120,31 +120,59 @@ class Block:
 
 
 class Grown:
-    """Columns over all blocks of a table that still grows: a table and its snapshots share it. Each block is copied
-    once, in whichever thread asks first; what was handed out is never written again."""
+    """Columns over all blocks of a table that still grows: a table and its snapshots share it. Each row is copied once,
+    in whichever thread asks first; what was handed out is never written again."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._columns: dict[str, tuple[Array, int, int]] = {}
+        self._columns: dict[str, tuple[Array, int]] = {}
 
     def column(self, column: Column, blocks: Sequence[Block]) -> Array:
-        """One column over `blocks`, which begin with all those that were asked for before, or are some of them."""
+        """One column over `blocks`, whose rows begin with all those that were asked for before, or are some of them."""
         if len(blocks) == 1:
             return blocks[0].columns[column.name]
+        need = sum(map(len, blocks))
         with self._lock:
-            whole, done, rows = self._columns.get(column.name, (np.empty(0, column.dtype), 0, 0))
-            if done < len(blocks):
-                parts = [block.columns[column.name] for block in blocks[done:]]
-                need = rows + sum(map(len, parts))
+            whole, rows = self._columns.get(column.name, (np.empty(0, column.dtype), 0))
+            if rows < need:
                 if need > len(whole):
                     # a table that is asked for once gets what it needs, one that grows under its readers gets more
                     wider = np.empty(max(need, 2 * rows), column.dtype)
                     wider[:rows] = whole[:rows]
                     whole = wider
-                np.concatenate(parts, out=whole[rows:need])
-                self._columns[column.name] = whole, len(blocks), need
-                return whole[:need]
-        return whole[: sum(map(len, blocks))] if done > len(blocks) else whole[:rows]
+                np.concatenate(_last(column.name, blocks, need - rows), out=whole[rows:need])
+                self._columns[column.name] = whole, need
+        return whole[:need]
+
+
+def _last(name: str, blocks: Sequence[Block], count: int) -> list[Array]:
+    """The last cells of a column, in parts: blocks may have been joined since the ones before were taken."""
+    parts: list[Array] = []
+    for block in reversed(blocks):
+        if count <= 0:
+            break
+        part = block.columns[name]
+        parts.append(part[max(len(part) - count, 0) :])
+        count -= len(part)
+    return parts[::-1]
+
+
+def _joined(blocks: Sequence[Block]) -> Block:
+    """Blocks that follow one another as one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    columns = {name: np.concatenate([block.columns[name] for block in blocks]) for name in blocks[0].columns}
+    whole = all(block.numbers is None for block in blocks)
+    numbers = None if whole else np.concatenate([block.rows() for block in blocks])
+    return Block(blocks[0].start, sum(block.span for block in blocks), columns, numbers)
+
+
+def _from(block: Block, first: int) -> Block:
+    """The rows of a block from a number on."""
+    skip = first - block.start if block.numbers is None else int(np.searchsorted(block.numbers, first))
+    columns = {name: column[skip:] for name, column in block.columns.items()}
+    numbers = None if block.numbers is None else block.numbers[skip:]
+    return Block(first, block.start + block.span - first, columns, numbers)
 
 
 class Table:
@@ -185,9 +213,31 @@ class Table:
             self.blocks[index] = thinned
             self._grown = Grown()
 
+    def join(self, stop: int, rows: int) -> list[int]:
+        """Make blocks of up to so many rows out of smaller ones among the first `stop`; returns for each of these the
+        block that it is now in."""
+        groups: list[list[Block]] = []
+        places, held = [], 0
+        for block in self.blocks[:stop]:
+            if groups and held + len(block) <= rows:
+                groups[-1].append(block)
+                held += len(block)
+            else:
+                groups.append([block])
+                held = len(block)
+            places.append(len(groups) - 1)
+        self.blocks[:stop] = [_joined(group) for group in groups]
+        return places
+
     def freeze(self) -> Table:
         """A snapshot: what is appended later does not show in it."""
         return Table(self.schema, self.blocks, self.count, self._grown)
+
+    def tail(self, first: int) -> Table:
+        """The kept rows from a number on."""
+        at = max(bisect_right(self.blocks, first, key=lambda block: block.start) - 1, 0)
+        blocks = [_from(block, first) if block.start < first else block for block in self.blocks[at:]]
+        return Table(self.schema, [block for block in blocks if block.span > 0], self.count)
 
     def column(self, name: str) -> Array:
         """One column over all kept rows."""

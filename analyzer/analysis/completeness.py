@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analyzer.analysis.losses import lost_octets
 from analyzer.analysis.snapshot import OPENED, Snapshot
 from analyzer.capture.records import InterfaceStatistics
 
@@ -34,6 +35,8 @@ class Completeness:
     """TCP connections of which one direction was captured. Their missing octets are not among those counted."""
     unopened: int
     """WebSocket connections whose opening handshake, or half of it, is not in the capture."""
+    octets_lost: int
+    """Of the missing ones, capture loss: they fall into spells in which the capture dropped packets."""
     octets_repeated: int
     """Sent or captured again."""
     octets_stray: int
@@ -69,8 +72,10 @@ def completeness(snapshot: Snapshot) -> Completeness:
     traffic = snapshot.traffic
     # a fragment that was put together with others is read, and counts as what the datagram is
     kinds = {**traffic.kinds, "fragment": traffic.fragments_lost}
+    lost = lost_octets(snapshot.tables, snapshot.source.losses)
     return Completeness(
-        traffic.packets, traffic.seen, traffic.unseen, traffic.one_sided, _unopened(snapshot), traffic.repeated,
+        traffic.packets, traffic.seen, traffic.unseen, traffic.one_sided, _unopened(snapshot), sum(lost.values()),
+        traffic.repeated,
         traffic.stray, traffic.cut_packets, traffic.checksums,
         {why: kinds[kind] for kind, why in IGNORED.items() if kinds.get(kind)},
         snapshot.source.dropped, snapshot.source.statistics, snapshot.problems,

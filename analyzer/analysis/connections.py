@@ -203,10 +203,11 @@ def _round_trips(tables: Mapping[str, Table]) -> Array:
     times = messages["time"]
     answered = (messages["opcode"] == PONG) & (messages["answers"] >= 0) & (times != NO_TIME)
     pongs = np.flatnonzero(answered)
-    pongs = pongs[times[messages["answers"][pongs]] != NO_TIME]
+    asked = messages.take("time", messages["answers"][pongs])
+    pongs, asked = pongs[asked != NO_TIME], asked[asked != NO_TIME]
     if not len(pongs):
         return out
-    trip = messages["time"][pongs] - messages["time"][messages["answers"][pongs]]
+    trip = times[pongs] - asked
     channel = messages["channel"][pongs]
     order = np.lexsort((trip, channel))
     channels, first, count = np.unique(channel[order], return_index=True, return_counts=True)

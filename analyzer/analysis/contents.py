@@ -35,6 +35,7 @@ FEW = 16
 """Slots that are indexed one by one. Each costs a comparison of all spans, 3 ms for a million; sorting them all costs
 as much as a hundred of those, which a view of one connection must not wait for."""
 CUT = "cut at the limit"
+EXPIRED = "expired: the ring has dropped these octets"
 
 Index = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 """Offsets of the spans of a slot, ascending, and the places of those in SPANS."""
@@ -58,6 +59,13 @@ class Contents:
         self._cache: OrderedDict[int, Payload] = OrderedDict()
         self._held = 0
         self._slots: dict[int, Index] = {}
+        self.expired = snapshot.source.expired
+        """Virtual offset before which the octets had left when this was made."""
+
+    def go_on(self, earlier: Contents) -> None:
+        """Take the inflaters of an earlier snapshot of the same capture, which stand where it was read to."""
+        if self.snapshot.source.expired == earlier.expired:
+            self._inflaters = earlier._inflaters
 
     @cached_property
     def _spans(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -150,11 +158,32 @@ class Contents:
         message = self.snapshot["messages"].row(row)
         if not message["compressed"]:
             octets, whole = self._joined(message, bound)
-            return Payload(octets, whole, "" if whole else "octets are missing or left out")
+            why = "" if whole else self._lacking(message) or "octets are missing or left out"
+            return Payload(octets, whole, why)
         payload = self._cached(row, message)
         if len(payload.octets) > bound:
             return Payload(payload.octets[:bound], False, CUT)
         return payload
+
+    def _lacking(self, message: dict[str, int]) -> str:
+        """Whether a ring has dropped where a message began."""
+        expired = self.snapshot.source.expired
+        if not expired or message["first_frame"] < 0:
+            return ""
+        frames, packets = self.snapshot["frames"], self.snapshot["packets"]
+        first = frames.take("first_packet", np.array([message["first_frame"]]))
+        return EXPIRED if int(packets.take("offset", first)[0]) < expired else ""
+
+    def _began_expired(self, channel: int) -> bool:
+        """Whether a ring has dropped where a channel's first messages may have stood."""
+        expired = self.snapshot.source.expired
+        if not expired:
+            return False
+        shakes = self.snapshot["handshakes"]
+        last = shakes["last_packet"][shakes["channel"] == channel][-1:]
+        if not len(last):
+            return True
+        return int(self.snapshot["packets"].take("offset", last)[0]) < expired
 
     def _joined(self, message: dict[str, int], bound: int) -> tuple[bytes, bool]:
         """The wire payload of all fragments, unmasked."""
@@ -201,10 +230,10 @@ class Contents:
     def _compressed(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Slots and rows of all compressed messages, sorted by slot, then by row."""
         messages = self.snapshot["messages"]
-        rows = np.flatnonzero(messages["compressed"])
-        slot = messages["channel"][rows].astype(np.int64) * 2 + messages["direction"][rows]
-        order = np.lexsort((rows, slot))
-        return slot[order], rows[order]
+        places = np.flatnonzero(messages["compressed"])
+        slot = messages["channel"][places].astype(np.int64) * 2 + messages["direction"][places]
+        order = np.lexsort((places, slot))
+        return slot[order], messages.rows()[places[order]]
 
     def _takeover(self, message: dict[str, int]) -> bool:
         shakes = self.snapshot["handshakes"]
@@ -232,7 +261,8 @@ class Contents:
                 inflater, lost = Inflater(), ""  # as the analysis did, where one that inflates follows
                 continue
             if lost:
-                payload = Payload(b"", False, "an earlier part of the compression context is missing")
+                told = "an earlier part of the compression context is missing" if lost != EXPIRED else EXPIRED
+                payload = Payload(b"", False, told)
                 break
             payload = self._one(earlier, inflater)
             lost = "" if payload.whole or payload.why == CUT else payload.why
@@ -241,20 +271,21 @@ class Contents:
 
     def _resume(self, slot: int, mine: npt.NDArray[np.int64], target: int) -> tuple[int, Inflater, str]:
         """The message to start at, an inflater that stands there, and why the context is lost, if it is."""
-        at, inflater, lost = self._inflaters.get(slot, (0, Inflater(), ""))
+        front = EXPIRED if self._began_expired(slot >> 1) else ""
+        at, inflater, lost = self._inflaters.get(slot, (0, Inflater(), front))
         if at > target:
-            at, inflater, lost = 0, Inflater(), ""
+            at, inflater, lost = 0, Inflater(), front
         for kept_slot, row, window in self.snapshot.windows:
             if kept_slot == slot:
-                behind = int(np.searchsorted(mine, row)) + 1
-                if at < behind <= target:
+                behind = int(np.searchsorted(mine, row, side="right"))
+                if (at < behind or lost) and behind <= target:
                     at, inflater, lost = behind, Inflater(window), ""
         return at, inflater, lost
 
     def _one(self, message: dict[str, int], inflater: Inflater) -> Payload:
         octets, whole = self._joined(message, max(LOOK, message["length"]))
         if not whole:
-            return Payload(b"", False, "octets are missing from the capture")
+            return Payload(b"", False, self._lacking(message) or "octets are missing from the capture")
         out, more, why = inflater.message(octets, LOOK)
         why = why or (CUT if more else "")
         return Payload(out, not why, why)

@@ -527,7 +527,10 @@ class Conversations:
             return Place(int(self._spans.packet[at]), int(self._spans.time[at]))
         if mark < 0:
             return Place()
-        packet = self.tables["spans"].row(mark)["packet"]
-        if packet in self.ahead:
-            return Place(packet, self.ahead[packet])
-        return Place(packet, self.tables["packets"].row(packet)["time"])
+        try:
+            packet = self.tables["spans"].row(mark)["packet"]
+            if packet in self.ahead:
+                return Place(packet, self.ahead[packet])
+            return Place(packet, self.tables["packets"].row(packet)["time"])
+        except IndexError:
+            return Place()  # a ring has dropped it since

@@ -145,7 +145,7 @@ def _last_messages(tables: Mapping[str, Table], connections: Columns, closes: Co
     closed = closes["close_message"] >= 0
     bound[connections["channel"][closed]] = closes["close_message"][closed]
     data = np.flatnonzero(messages["opcode"] < 8)
-    data = data[data < bound[channel[data]]]
+    data = data[messages.rows()[data] < bound[channel[data]]]
     last = np.full(2 * channels, -1, np.int64)
     last[2 * channel[data] + of_server[data]] = data  # the last assignment wins
     pings = np.flatnonzero((messages["opcode"] == PING) & of_server)

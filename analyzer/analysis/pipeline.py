@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 
 from analyzer.analysis.connections import conclude
 from analyzer.analysis.conversations import ENCRYPTED, HTTP, OPAQUE, Conversations
 from analyzer.analysis.datagrams import note_overlaps
+from analyzer.analysis.expiry import expire
 from analyzer.analysis.frames import Framing, Run
 from analyzer.analysis.middle import Piece
 from analyzer.analysis.observations import LAST, Observations
@@ -38,6 +39,10 @@ from dissectors.tables import Array, Strings, Table
 UNSEALED = 2
 """Blocks at the end of a table that still keep the rows of traffic of no interest: what a stream is shows soon. Where
 it did not, a block is looked at again each time its age has doubled."""
+JOINED_AT = 256
+"""Blocks that a table gains before small ones are joined."""
+JOINED_ROWS = 1 << 16
+"""Rows of a joined block: 6 MB of packets, which are copied every time that more is joined to them."""
 
 
 def analyze(source: Source, *, limits: Limits | None = None,
@@ -84,7 +89,11 @@ class Analysis:
         self.first_time = NO_TIME
         self.last_time = NO_TIME
         self.let_go = 0
+        self.expired = 0
+        """Virtual offset before which rows have been let go."""
         self._sealed = {"packets": 0, "spans": 0}
+        self._joined = dict.fromkeys(self.tables, 0)
+        """Blocks of each table when small ones were joined last."""
         self._undecided: dict[str, list[tuple[int, int]]] = {"packets": [], "spans": []}
         """Heaps of sealed blocks with rows of streams that may turn out to be of no interest: when to look again, as a
         number of blocks, and which."""
@@ -97,6 +106,12 @@ class Analysis:
         spans = self.assembly.feed(records, decoded, self.unwrapping.pieces, self.unwrapping.tunnels)
         self.dissect(spans, records.octets)
         self._seal(UNSEALED)
+        self._join()
+
+    def expire(self) -> None:
+        """Let go of the rows whose octets the source has let go; what is derived from them stays."""
+        expire(self.tables, self.framing, self.source.expired)
+        self.expired = self.source.expired
 
     def finish(self) -> Snapshot:
         """The capture ended."""
@@ -107,7 +122,8 @@ class Analysis:
             self.framing.feed(self._runs(spans, memoryview(b""), np.empty(0, np.int64), upgraded))
         self.framing.finish(LAST)
         self._seal(0)
-        append_remains(self.tables, self.framing, self.assembly, self.conversations.number, self.notes)
+        losses = self.source.losses
+        append_remains(self.tables, self.framing, self.assembly, self.conversations.number, self.notes, losses)
         note_overlaps(self.tables, self.unwrapping.overlaps, self.notes)
         note_transport(self.tables, self.assembly, self.notes)
         copies = Copies(self.tables, self.source, self.limits)
@@ -235,6 +251,24 @@ class Analysis:
             while self._sealed[name] < count - unsealed:
                 self._thin(name, self._sealed[name], unsealed)
                 self._sealed[name] += 1
+
+    def _join(self) -> None:
+        """Join small blocks now and then: a live capture makes several a second, and each costs some KiB."""
+        for name, table in self.tables.items():
+            count = len(table.blocks)
+            if count < self._joined[name] + JOINED_AT:
+                continue
+            places = table.join(self._sealed.get(name, count), JOINED_ROWS)
+            self._joined[name] = len(table.blocks)
+            if name in self._sealed:
+                left_out = count - len(table.blocks)
+                self._sealed[name] -= left_out
+                sooner: dict[int, int] = {}
+                for due, index in self._undecided[name]:
+                    place = places[index]
+                    sooner[place] = min(due - left_out, sooner.get(place, due))
+                self._undecided[name] = [(due, place) for place, due in sooner.items()]
+                heapify(self._undecided[name])
 
     def _thin(self, name: str, index: int, unsealed: int) -> None:
         """Leave rows of no interest out of one block."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.analysis.channels import innermost
 from analyzer.analysis.frames import Framing
+from analyzer.analysis.losses import WORD, lost_octets
 from analyzer.analysis.observations import Observations
 from analyzer.analysis.unseen import unseen_ends
+from analyzer.capture.records import Loss
 from analyzer.schemas import LATE
 from analyzer.streams.assembly import Assembly
 from dissectors.notes import Note
@@ -24,12 +26,13 @@ UNFINISHED = 5
 
 
 def append_remains(tables: Mapping[str, Table], framing: Framing, assembly: Assembly,
-                   number_of: npt.NDArray[np.int64], notes: Observations) -> None:  # fmt: skip
+                   number_of: npt.NDArray[np.int64], notes: Observations,
+                   losses: Sequence[Loss] = ()) -> None:  # fmt: skip
     """Append the open frames and messages as rows that are not complete, and note what got no answer."""
     _frames(tables, framing, notes)
     _messages(tables, framing, notes)
     _control(tables, framing, assembly, number_of, notes)
-    _gaps(tables, assembly, notes)
+    _gaps(tables, assembly, notes, losses)
     _late(tables, notes)
 
 
@@ -151,14 +154,17 @@ def _late(tables: Mapping[str, Table], notes: Observations) -> None:
             notes.one(Note.TCP_LATE, channel, direction, offset, length, packet)
 
 
-def _gaps(tables: Mapping[str, Table], assembly: Assembly, notes: Observations) -> None:
-    """One note a direction of a channel: how much of it the capture does not hold."""
+def _gaps(tables: Mapping[str, Table], assembly: Assembly, notes: Observations, losses: Sequence[Loss]) -> None:
+    """One note a direction of a channel: how much of it the capture does not hold, and how much of that it lost."""
     missing = assembly.segments.column("missing")
     if not missing.any():
         return
     streams = tables["channels"]["stream"].astype(np.int64)
     inside = innermost(tables)[streams] == np.arange(len(streams))
+    lost = lost_octets(tables, losses)
     for direction in (0, 1):
         octets = missing[2 * streams + direction] * inside
         for channel in np.flatnonzero(octets).tolist():
-            notes.one(Note.TCP_GAP, channel, direction, -1, int(octets[channel]))
+            of_capture = lost.get((int(streams[channel]), direction), 0)
+            detail = f"{WORD}: {of_capture} octets of it while the capture dropped packets" if of_capture else ""
+            notes.one(Note.TCP_GAP, channel, direction, -1, int(octets[channel]), detail=detail)

@@ -9,6 +9,7 @@ import numpy as np
 
 from analyzer.analysis.causes import SAME_IDLE
 from analyzer.analysis.closes import LOST, NO_RESPONSE, OPEN
+from analyzer.analysis.losses import WORD, lost_octets
 from analyzer.analysis.patterns import BY_NUMBER, CAPTURE_ENDED, PACKETS_LOST, PATTERNS, PERHAPS_DEAD
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.schemas import CAUSES, CLIENT_ALONE, CONFIDENCES, FIN, RST, SERVER_ALONE
@@ -349,8 +350,20 @@ def _evidence(case: Case) -> list[Evidence]:
         unseen = case.connection[f"{side}_unseen"]
         if unseen:
             least = "at least " if side == case.absent else ""
-            found.append(Evidence(f"{least}{count(unseen, 'octet')} from the {side} are not in the capture"))
+            told = f"{least}{count(unseen, 'octet')} from the {side} are not in the capture{_of_capture(case, side)}"
+            found.append(Evidence(told))
     return found
+
+
+def _of_capture(case: Case, side: str) -> str:
+    """What of a side's missing octets the capture itself lost."""
+    losses = case.snapshot.source.losses
+    if not losses:
+        return ""
+    direction = case.connection["client_direction"] ^ SIDES.index(side)
+    stream = case.connection["stream"]
+    octets = lost_octets(case.snapshot.tables, losses, stream).get((stream, direction), 0)
+    return f" ({WORD}: {octets} of them while it dropped packets)" if octets else ""
 
 
 def _offence(case: Case) -> list[Evidence]:

@@ -328,16 +328,18 @@ def _file(path: str) -> IO[bytes]:
         raise CaptureError(f"{path} cannot be opened: {error}") from None
 
 
-class _Again(io.RawIOBase):
+class Again(io.RawIOBase):
     """A stream whose first octets were read already."""
 
     def __init__(self, head: bytes, source: IO[bytes]) -> None:
         self._head, self._source = head, source
 
     def readable(self) -> bool:
+        """It is."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """The first octets, then the others."""
         piece = self._head or self._source.read1(len(buffer))  # type: ignore[attr-defined]
         taken = piece[: len(buffer)]
         self._head = self._head[len(buffer) :]
@@ -354,7 +356,7 @@ def _peek(source: IO[bytes]) -> tuple[IO[bytes], bytes]:
             return source, head
         # a pipe: peek reads once, and the writer may have written less
         head = source.read(PEEKED)
-        return io.BufferedReader(_Again(head, source)), head
+        return io.BufferedReader(Again(head, source)), head
     except OSError as error:
         raise CaptureError(f"{source.name} cannot be read: {error}") from None
 

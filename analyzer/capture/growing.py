@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from analyzer.capture.files import CaptureFile, reader_of
 from analyzer.capture.records import Comment, InterfaceStatistics, Loss, Records
@@ -36,6 +37,10 @@ class Part:
     at: int = 0
     packets: int = 0
     broken: bool = False
+
+    def extent(self) -> int:
+        """Octets that it has, or had when it left."""
+        return self.supply.size() if self.supply.descriptor >= 0 else self.at
 
 
 class GrowingCapture:
@@ -65,7 +70,7 @@ class GrowingCapture:
     @property
     def size(self) -> int:
         """Octets written so far, expired ones included."""
-        return self._parts[-1].base + self._parts[-1].supply.size() if self._parts else 0
+        return self._parts[-1].base + self._parts[-1].extent() if self._parts else 0
 
     @property
     def comments(self) -> list[Comment]:
@@ -87,6 +92,18 @@ class GrowingCapture:
     def losses(self) -> list[Loss]:
         """Spells in which packets were dropped."""
         return [loss for file in self._files() for loss in file.losses]
+
+    def parts(self) -> list[tuple[str, int]]:
+        """The files that are still there, with the virtual offset that each begins at."""
+        return [(part.path, part.base) for part in self._parts if part.supply.descriptor >= 0]
+
+    def paths(self) -> list[str]:
+        """The files that are still there, oldest first."""
+        return [path for path, _ in self.parts()]
+
+    def reached(self) -> int:
+        """Octets of the last file that are read, which ends where a record does."""
+        return self._parts[-1].at if self._parts else 0
 
     def position(self) -> int:
         """Octets read so far."""
@@ -153,10 +170,13 @@ class GrowingCapture:
     def expire(self) -> None:
         """Let go of the files that the ring has dropped and that have been read."""
         there = set(self._listing())
-        for index, part in enumerate(self._parts[: self._current]):
-            if part.path not in there and part.supply.descriptor >= 0:
+        for part in self._parts[: self._current]:
+            if part.path not in there:
                 part.supply.close()
-                self.expired = max(self.expired, self._parts[index + 1].base)
+        for part, later in pairwise(self._parts[: self._current + 1]):
+            if part.supply.descriptor >= 0:
+                return
+            self.expired = later.base
 
     def _files(self) -> Iterator[CaptureFile]:
         return (part.file for part in self._parts if part.file is not None)
@@ -167,8 +187,9 @@ class GrowingCapture:
         found = False
         for path in self._listing():
             try:
-                identity = os.stat(path).st_ino
-                if self._known.get(path) == identity:
+                status = os.stat(path)
+                identity = status.st_ino
+                if self._known.get(path) == identity and not self._begun_anew(path, status.st_size):
                     continue
                 descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
@@ -179,6 +200,16 @@ class GrowingCapture:
             self._parts.append(Part(path, PlainFile(descriptor), self.size))
             found = True
         return found
+
+    def _begun_anew(self, path: str, size: int) -> bool:
+        """Whether a file is shorter than what was read of it: tcpdump -W writes over its oldest. What was read of it
+        has left."""
+        part = next(part for part in reversed(self._parts) if part.path == path)
+        if size >= part.at or part.supply.descriptor < 0:
+            return False
+        part.supply.close()
+        part.broken = True
+        return True
 
     def _take(self, part: Part, size: int) -> Records | None:
         if part.broken or not self._open(part):
@@ -219,7 +250,7 @@ class GrowingCapture:
         return part.file is not None
 
     def _leave(self, part: Part) -> None:
-        left = part.supply.size() - part.at
+        left = part.extent() - part.at
         if left > 0 and not part.broken:
             self.problems.append(
                 f"{part.path}: cut off in the middle of a record at octet {part.at} ({left} octets not read)"

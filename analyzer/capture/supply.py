@@ -217,3 +217,8 @@ COMPRESSIONS: tuple[tuple[bytes, str, Callable[[IO[bytes]], Iterator[bytes]]], .
     *((bytes([low]) + b"\x2a\x4d\x18", "zstd", zstd_pieces) for low in range(0x50, 0x60)),
 )
 """First octets (RFC 1952 §2.3.1, RFC 8878 §3.1.1, §3.1.2: skippable frames), name, and how to expand."""
+
+
+def is_compressed(head: bytes) -> bool:
+    """Whether an input that begins so is compressed."""
+    return any(head.startswith(magic) for magic, *_ in COMPRESSIONS)

@@ -14,12 +14,12 @@ PATIENCE = 1.0
 
 
 def report(error: FramescopeError) -> None:
-    """One line for what is wrong, one for what to do."""
+    """One line for what is wrong, and what to do."""
     print(f"framescope: {printable(error.message)}", file=sys.stderr)
     if isinstance(error, FilterError):
         print(f"  {printable(error.text)}\n  {' ' * error.at}^", file=sys.stderr)
-    if error.hint:
-        print(f"  {printable(error.hint)}", file=sys.stderr)
+    for line in error.hint.splitlines():
+        print(f"  {printable(line)}", file=sys.stderr)
 
 
 def warn(text: str) -> None:

@@ -79,8 +79,9 @@ EXAMPLES_OF: dict[str, tuple[str, ...]] = {
     "encrypted": ("encrypted sample:tls-endings",),
     "incidents": ("incidents sample:restart",),
     "live": (
-        "live -i lo tcp port 8080", "live -i any --json --until 'opcode == close'",
-        "live --follow growing.pcapng", "live -w kept.pcapng --for 10min",
+        "live", "live -i lo tcp port 8080", "live -i any -i docker0 --json",
+        "live -i eth0 --ring 10min --alert 'reported_code == 1006'", "live -i lo --json --until 'opcode == close'",
+        "live -i eth0 -w kept.pcapng --for 10min", "live --follow growing.pcapng", "live --follow /var/captures",
     ),
     "recover": ("recover", "recover NAME -w kept.pcapng"),
     "samples": ("samples", "summary sample:tour"),
@@ -89,12 +90,39 @@ EXAMPLES_OF: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+RECIPES = """
+from elsewhere (on a terminal the interface opens, unless --json is given):
+  ssh host tcpdump -U -w - port 80 | framescope -
+  ssh host sudo tcpdump -U -i any -w - not port 22 | framescope live --json -
+  kubectl exec POD -c CONTAINER -- tcpdump -U -w - | framescope -
+  kubectl debug -q -i POD --image=nicolaka/netshoot -- tcpdump -U -w - \\
+      | framescope -
+  docker run --rm --net=container:NAME nicolaka/netshoot \\
+      tcpdump -U -w - | framescope -
+  sudo nsenter -t PID -n tcpdump -U -w - | framescope -
+  adb exec-out tcpdump -U -w - | framescope -
+
+what becomes of it:
+  Packets are written by a process of their own to a file that only you can
+  read, in $FRAMESCOPE_SPOOL or ~/.local/state/framescope/live. At the end it is
+  deleted, unless -w saves it, or trouble ended the capture: then framescope
+  recover lists it, as it does after a crash. --ring keeps the last minutes or
+  octets only; rows of what left are dropped, and what still refers to it reads
+  as expired.
+
+rights:
+  Only what captures needs any, and it gives them up once the capture is open:
+  after sudo framescope live everything runs as you. Without rights the commands
+  that grant them here are told.
+"""
+
+
 def epilog(verb: str) -> str:
     """What stands under a verb's options."""
     lines = ["examples:", *(f"  framescope {words}" for words in EXAMPLES_OF[verb]), ""]
     columns = ALL_COLUMNS if verb in TABLES else ""
     about = WORDS + columns + FILTERS + STATUSES if verb in (*TABLES, "summary", "explain", "check") else ""
-    return "\n".join(lines) + about
+    return "\n".join(lines) + (RECIPES if verb == "live" else about)
 
 
 VERBS: dict[str, str] = {

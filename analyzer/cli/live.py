@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.analysis.contents import Contents
-from analyzer.analysis.snapshot import Snapshot
-from analyzer.cli import jsonl, listing, summary
+from analyzer.cli import screen, summary
 from analyzer.cli.diagnostics import warn
+from analyzer.cli.events import Events
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page, standard_output
-from analyzer.errors import CaptureError, ExitStatus, FilterError, FramescopeError, OutputError
+from analyzer.errors import CaptureError, ExitStatus, FramescopeError, UsageError
 from analyzer.live import spool
+from analyzer.live.alerts import Alerts
 from analyzer.live.filters import check
 from analyzer.live.interfaces import listed
-from analyzer.live.request import Request, ring, spell
+from analyzer.live.request import SPOOL_LIMIT, Request, octets, ring, spell
+from analyzer.live.saving import packets_of, save, save_some
 from analyzer.live.session import Moment, Session
-from analyzer.schemas import STATES
 from analyzer.times import count, size, zone_of
 from analyzer.views import View
 
-STREAMED = ("frames", "messages")
-PREVIEW = 80
-SETTLED = tuple(code for code, state in STATES.items() if state in ("refused", "other-protocol"))
+TURN = 0.25
+"""Seconds that a poll waits at most, so that the end of `--for` is not missed."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,31 +41,39 @@ def run(options: argparse.Namespace) -> int:
     if not (options.interface or options.follow or piped):
         sys.stdout.write(listed())
         return ExitStatus.OK
-    session = _session(options, piped)
+    session = session_of(options, piped)
+    alerts = Alerts(options.alert or [], options.alert_command or "")
+    _check(session, options, alerts)
     duration = spell(options.duration) if options.duration else None
-    session.start()
-    signal.signal(signal.SIGINT, lambda *_: _interrupt(session))
-    signal.signal(signal.SIGTERM, lambda *_: session.stop())
-    writer = _Writer(options)
-    end = time.monotonic() + duration if duration else float("inf")
-    if session.request is not None and not piped and not options.quiet:
-        warn(f"capturing on {', '.join(options.interface)} with {session.backend}; Ctrl-C ends it with a summary")
+    end = (time.monotonic() + duration) if duration else float("inf")
+    if _interactive(options, piped):
+        from analyzer.cli.watching import watch
+
+        return watch(session, options, alerts, end, piped)
+    events = Events(options, standard_output(), alerts)
+    begin(session)
+    if not options.quiet:
+        for line in statement(session, options):
+            warn(line)
     try:
-        while True:
-            moment = session.poll(min(0.25, max(end - time.monotonic(), 0.01)))
-            if moment is not None and (writer.take(moment) or moment.finished):
-                session.stop()
-                if moment.finished:
-                    break
-            if time.monotonic() >= end:
-                session.stop()
-        return _end(session, moment, writer, options)
+        moment = _follow(session, events, end)
+        return _end(session, moment, events, options)
     finally:
         session.stop()
         session.source.close()
 
 
-def _session(options: argparse.Namespace, piped: bool) -> Session:
+def _interactive(options: argparse.Namespace, piped: bool) -> bool:
+    """Whether a terminal is to show the capture as it grows: not where only its end is asked for, or rows of it."""
+    told = options.json or options.count or options.until or options.quiet
+    return not told and screen.on_a_terminal(piped)
+
+
+def session_of(options: argparse.Namespace, piped: bool) -> Session:
+    """What to follow, not yet begun.
+
+    Raises: FramescopeError where the options fit nothing.
+    """
     if options.follow:
         return Session.follow(options.follow)
     expression = "" if piped else " ".join(options.expression)
@@ -76,130 +84,106 @@ def _session(options: argparse.Namespace, piped: bool) -> Session:
         raise FramescopeError("a ring needs an interface: what comes through a pipe is kept whole")
     request = Request(
         str(spool.name_folder(spool.home())), tuple(options.interface or ()), expression, options.backend,
-        pipe=os.dup(sys.stdin.fileno()) if piped else -1,
+        limit=octets(options.spool_limit) if options.spool_limit else SPOOL_LIMIT,
+        pipe=os.dup(sys.stdin.fileno()) if piped else -1, first=options.first,
     )  # fmt: skip
-    if kept:
-        from dataclasses import replace
-
-        request = replace(request, ring=kept)
-    return Session.capture(request)
+    return Session.capture(replace(request, ring=kept) if kept else request)
 
 
-def _interrupt(session: Session) -> None:
-    """The first interrupt ends the capture, a second one the program."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    session.stop()
+def _check(session: Session, options: argparse.Namespace, alerts: Alerts) -> None:
+    """Every filter compiles before anything starts."""
+    empty = session.empty()
+    alerts.check(empty)
+    for expression in (options.filter, options.until):
+        if expression:
+            Alerts([expression]).check(empty)
+    if options.alert_command and not options.alert:
+        raise UsageError("--alert-command needs an --alert", "for example --alert 'reported_code == 1006'")
 
 
-class _Writer:
-    """Writes what is new."""
+def begin(session: Session) -> None:
+    """Start; from now on the first interrupt ends the capture, and a second one the program."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.options = options
-        self.stream = standard_output()
-        self.done = dict.fromkeys(STREAMED, 0)
-        self.told: set[int] = set()
-        self.dropped = 0
-        self.stopped = False
-        self._contents: Contents | None = None
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        session.stop()
 
-    def take(self, moment: Moment) -> bool:
-        """Write what is new of a moment; true where that was enough."""
-        if moment.drops.total > self.dropped and not self.options.quiet:
-            warn(f"{count(moment.drops.total, 'packet')} dropped while capturing so far")
-        self.dropped = max(self.dropped, moment.drops.total)
-        if self.stopped:
-            return True
-        self._contents = Contents(moment.snapshot)
-        for name in STREAMED:
-            view = View(moment.snapshot, name, self._contents)
-            places = np.arange(self.done[name], len(view))
-            self.done[name] = len(view)
-            if self._write(view, places):
-                return True
-        connections = View(moment.snapshot, "connections", self._contents)
-        places = np.array([place for place in _over(moment) if place not in self.told], np.int64)
-        self.told.update(places.tolist())
-        self._write(connections, places)
-        return self.stopped
-
-    def _write(self, view: View, places: npt.NDArray[np.int64]) -> bool:
-        options = self.options
-        if options.filter is not None:
-            places = _chosen(view, options.filter, places)
-        if options.count and view.name == "frames":
-            already = len(view) - len(places)
-            if len(view) >= options.count:
-                places, self.stopped = places[: max(options.count - already, 0)], True
-        if options.json and len(places):
-            payload = listing.payload_writer(options.payload, True, PREVIEW) if view.name in STREAMED else None
-            jsonl.write(view, places, self.stream, payload, view.name)
-            self.stream.flush()
-        if options.until and len(_chosen(view, options.until, places)):
-            self.stopped = True
-        return False
+    session.start()
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, lambda *_: session.stop())
 
 
-def _chosen(view: View, expression: str, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Those of the places for which a filter holds; none in a table that lacks one of its fields."""
-    try:
-        return view.choose(expression, places)
-    except FilterError as error:
-        if view.name == "connections" or not error.message.startswith("there is no field"):
-            raise
-        return places[:0]
+def statement(session: Session, options: argparse.Namespace) -> list[str]:
+    """What is captured, with what, and what becomes of it."""
+    request = session.request
+    if request is None:
+        return [f"following {session.source.names[0]}; Ctrl-C ends it with a summary"]
+    what = (
+        f"capturing on {', '.join(request.interfaces)} with {session.backend}"
+        if request.interfaces
+        else "reading a pipe"
+    )
+    kept = f"saved as {options.write} and deleted" if options.write else "deleted; -w FILE would save it"
+    bound = f"the last {options.ring}" if options.ring else f"at most {size(request.limit)}"
+    told = [f"{what}; Ctrl-C ends it with a summary", f"packets are in {request.folder}, {bound}; at the end {kept}"]
+    if session.backend == "dumpcap":
+        told.append("dumpcap tells dropped packets at the end; --backend tcpdump or scapy as it happens")
+    return told
 
 
-def _over(moment: Moment) -> list[int]:
-    """Connections about which nothing more can be learnt; at the end, all."""
-    snapshot: Snapshot = moment.snapshot
-    closes, state = snapshot["closes"], snapshot["connections"]["state"]
-    if moment.finished:
-        return list(range(len(state)))
-    ended = ((closes["end"] == 1) & (closes["other_end"] > 0)) | (closes["end"] == 2)
-    return np.flatnonzero(ended | np.isin(state, SETTLED)).tolist()
+def _follow(session: Session, events: Events, end: float) -> Moment:
+    """Until the capture has ended."""
+    while True:
+        moment = session.poll(min(TURN, max(end - time.monotonic(), 0.01)))
+        if moment is not None:
+            if events.take(moment):
+                session.stop()
+            if moment.finished:
+                return moment
+        if time.monotonic() >= end:
+            session.stop()
 
 
-def _end(session: Session, moment: Moment, writer: _Writer, options: argparse.Namespace) -> int:
-    """The summary, what became of the spool, and the exit status."""
+def _end(session: Session, moment: Moment, events: Events, options: argparse.Namespace) -> int:
+    shown = np.array(sorted(events.shown - {-1}), np.int64)
+    return conclude(session, moment, options, shown, Page.of(sys.stderr if options.json else events.stream))
+
+
+def conclude(session: Session, moment: Moment, options: argparse.Namespace, shown: npt.NDArray[np.int64],
+             page: Page) -> int:  # fmt: skip
+    """The summary, what became of the spool, and the exit status. `shown`: rows of CONNECTIONS."""
     snapshot = moment.snapshot
-    page = Page.of(sys.stderr if options.json else writer.stream)
     if not options.quiet or not options.json:
         view = View(snapshot, "connections")
         manner = Manner(zone_of(options.tz), options.show_secrets, None)
         summary.write(snapshot, view, np.arange(len(view)), page, manner, None)
-    if session.request is not None:
-        _dispose(Path(session.request.folder), options)
+    dispose(session, moment, options, shown, warn if not options.quiet else lambda _: None)
     for problem in (*snapshot.problems, *((session.trouble,) if session.trouble else ())):
         warn(problem)
     return ExitStatus.DAMAGED if snapshot.problems or session.trouble else ExitStatus.OK
 
 
-def _dispose(folder: Path, options: argparse.Namespace) -> None:
-    """Save the spool where that was asked for, and delete it."""
-    if options.write:
-        octets = save(folder, options.write)
-        if not options.quiet:
-            warn(f"saved {size(octets)} as {options.write}")
-    if folder.is_dir():
-        spool.remove(folder)
+def dispose(session: Session, moment: Moment, options: argparse.Namespace, shown: npt.NDArray[np.int64],
+            tell: Callable[[str], None]) -> None:  # fmt: skip
+    """Save the capture where that was asked for, and delete the spool; where trouble ended it and nobody saved it, keep
+    it.
 
-
-def save(folder: Path, path: str) -> int:
-    """Copy a spool's files into one capture; returns its octets.
-
-    Raises: OutputError where it cannot be written. The spool stays as it is.
+    Raises: OutputError where it cannot be saved; the spool stays.
     """
-    try:
-        with open(path, "wb") as target:
-            for part in spool.files(folder):
-                with open(part, "rb") as source:
-                    shutil.copyfileobj(source, target, 1 << 20)
-            return target.tell()
-    except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written: {error.strerror or error}", f"the capture is kept in {folder}"
-        ) from None
+    folder = Path(session.request.folder) if session.request is not None else None
+    session.source.expire()
+    if options.write:
+        tell(f"saved {size(save(session.source.paths(), options.write))} as {options.write}")
+    if options.write_shown:
+        offsets = packets_of(moment.snapshot, shown)
+        octets_ = save_some(session.source.parts(), options.write_shown, offsets)
+        tell(f"saved {count(len(shown), 'connection')} as {options.write_shown}, {size(octets_)}")
+    if folder is None or not folder.is_dir():
+        return
+    if session.trouble and not options.write:
+        warn(f"what was captured is kept: framescope recover {folder.name} -w FILE saves it")
+    else:
+        spool.remove(folder)
 
 
 def recover(options: argparse.Namespace) -> int:
@@ -215,7 +199,7 @@ def recover(options: argparse.Namespace) -> int:
         raise CaptureError(f"there is no orphaned capture {options.name!r}", "framescope recover lists them")
     orphan = found[options.name]
     if options.write:
-        sys.stdout.write(f"saved {size(save(orphan.folder, options.write))} as {options.write}\n")
+        sys.stdout.write(f"saved {size(save(spool.files(orphan.folder), options.write))} as {options.write}\n")
     if options.write or options.delete:
         spool.remove(orphan.folder)
     else:

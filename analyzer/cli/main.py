@@ -154,21 +154,28 @@ class _Patterns(argparse.Action):
 
 
 def _live_options(sub: argparse.ArgumentParser) -> None:
+    sub.set_defaults(first="")
     sub.usage = "framescope live [-i IFACE] [OPTION...] [CAPTURE FILTER... | -]"
     sub.add_argument("expression", nargs="*", metavar="FILTER", help="capture filter as tcpdump has it; - reads a pipe")
     sub.add_argument("-i", "--interface", action="append", metavar="IFACE", help="repeatable; any; none: lists them")
     sub.add_argument("--follow", metavar="PATH", help="a file that grows, or a folder of files begun one by one")
-    sub.add_argument("--backend", choices=("auto", "dumpcap", "tcpdump"), default="auto", help="what captures")
+    sub.add_argument("--backend", choices=("auto", "dumpcap", "tcpdump", "scapy"), default="auto",
+                     help="what captures; auto: the first of these that is there and may")  # fmt: skip
     sub.add_argument("--ring", metavar="SPAN", help="keep only so much: 10min, 2GB")
+    sub.add_argument("--spool-limit", metavar="SIZE", help="stop where the capture has this size: 10GB (64GiB)")
     sub.add_argument("-w", "--write", metavar="FILE", help="save the capture; without it, it is deleted at the end")
+    sub.add_argument("--write-shown", metavar="FILE", help="save the connections of rows that --filter chose, or all")
     sub.add_argument("--for", dest="duration", metavar="TIME", help="end after that time: 60s, 10min")
     sub.add_argument("--count", type=_natural, metavar="N", help="end after N frames")
     sub.add_argument("--until", metavar="EXPR", help="end when the expression holds for a new row")
     sub.add_argument("--filter", metavar="EXPR", help="only rows for which the expression holds")
+    sub.add_argument("--alert", metavar="EXPR", action="append", help="tell when it holds: 'reported_code == 1006'")
+    sub.add_argument("--alert-command", metavar="COMMAND", help="run for each alert, with its row as JSON on its input")
     sub.add_argument("--json", action="store_true", help="JSON Lines as things happen; the summary on standard error")
     sub.add_argument("--payload", choices=("text", "hex", "base64", "none"), default="none", help="with --json")
     sub.add_argument("--show-secrets", action="store_true", help="do not mask tokens, cookies, passwords in text")
     sub.add_argument("--tz", default="UTC", metavar="ZONE", help="time zone: UTC, local, Europe/Berlin")
+    sub.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
     sub.add_argument("-q", "--quiet", action="store_true", help="no warnings, no summary with --json")
 
 

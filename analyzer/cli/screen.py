@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import stat
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,11 +19,14 @@ HERE = ("--ascii", "--tz")
 def wanted(words: Sequence[str]) -> bool:
     """Whether a command line without a verb means the interface."""
     options = [word.partition("=")[0] for word in words if word.startswith("-") and word != "-"]
-    if any(option not in HERE for option in options) or not sys.stdout.isatty():
+    return all(option in HERE for option in options) and on_a_terminal("-" in words)
+
+
+def on_a_terminal(piped: bool) -> bool:
+    """Whether there is a terminal to show things on, and to type on where standard input is not it."""
+    if not sys.stdout.isatty() or os.environ.get("TERM", "") in ("", "dumb"):
         return False
-    if os.environ.get("TERM", "") in ("", "dumb"):
-        return False
-    return keys_possible("-" in words)
+    return keys_possible(piped)
 
 
 def keys_possible(piped: bool) -> bool:
@@ -39,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """Run; returns the exit status."""
     from analyzer.bundled import resolve
     from analyzer.capture.files import open_source
+    from analyzer.capture.supply import is_compressed
     from analyzer.times import zone_of
 
     files = list(options.files)
@@ -55,7 +61,10 @@ def run(options: argparse.Namespace) -> int:
             return main(["live", "-i", chosen.removeprefix(LIVE)])
         files = [chosen]
     if "-" in files:
-        _keys_from_terminal()
+        first = _first_octets()
+        if files == ["-"] and not is_compressed(first) and not stat.S_ISREG(os.fstat(0).st_mode):
+            return _follow(options, first)
+        keys_from_terminal(first)
     paths = [resolve(path) for path in files]
     source = open_source(paths)
     try:
@@ -66,13 +75,31 @@ def run(options: argparse.Namespace) -> int:
         kept = identity(paths[0]) if len(paths) == 1 else ""
         app = FramescopeApp(source, zone=zone, ascii_only=options.ascii, kept=kept)
         app.run()
-        return _ended(app.failure)
+        return ended(app.failure)
     finally:
         source.close()
 
 
-def _keys_from_terminal() -> None:
-    """Standard input is the capture: keep it under another number, and put the terminal in its place."""
+def _first_octets() -> bytes:
+    """What there is of standard input, some of it at least."""
+    buffer = sys.stdin.buffer
+    assert isinstance(buffer, io.BufferedReader)
+    return buffer.read1(len(buffer.peek(1)))
+
+
+def _follow(options: argparse.Namespace, first: bytes) -> int:
+    """A pipe is followed: it may go on for hours. One that is compressed is read to its end before it is shown."""
+    from analyzer.cli.live import run as live
+    from analyzer.cli.main import parser
+
+    asked = parser().parse_args(["live", "--tz", options.tz, *(["--ascii"] if options.ascii else []), "-"])
+    asked.first = first.hex()
+    return live(asked)
+
+
+def keys_from_terminal(first: bytes = b"") -> None:
+    """Standard input is the capture: keep it under another number, and put the terminal in its place. `first` was read
+    of it already."""
     kept = os.dup(0)
     try:
         terminal = os.open("/dev/tty", os.O_RDWR)
@@ -82,10 +109,17 @@ def _keys_from_terminal() -> None:
         ) from None
     os.dup2(terminal, 0)
     os.close(terminal)
-    sys.stdin = open(kept, encoding="utf-8", errors="replace")  # noqa: SIM115 - open as long as the program
+    from analyzer.capture.files import Again
+
+    rest = io.BufferedReader(io.FileIO(kept))
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(Again(first, rest)), encoding="utf-8", errors="replace")
 
 
-def _ended(failure: BaseException | None) -> int:
+def ended(failure: BaseException | None) -> int:
+    """The exit status, where the interface ended by itself; what went wrong is raised, and written down.
+
+    Raises: FramescopeError where it failed.
+    """
     if failure is None:
         return ExitStatus.OK
     if isinstance(failure, FramescopeError):

@@ -92,7 +92,8 @@ def _header(snapshot: Snapshot, page: Page, manner: Manner) -> None:
 def _complete(snapshot: Snapshot, page: Page, manner: Manner) -> None:
     """What was seen, and what was not."""
     found = completeness(snapshot)
-    lacking = [f"{size(found.octets_missing)} of TCP data missing"] if found.octets_missing else []
+    lost = f" ({size(found.octets_lost)} of it capture loss)" if found.octets_lost else ""
+    lacking = [f"{size(found.octets_missing)} of TCP data missing{lost}"] if found.octets_missing else []
     if found.one_sided:
         lacking.append(f"of {count(found.one_sided, 'TCP connection')} one direction was captured")
     if found.unopened:

@@ -1,242 +1,17 @@
-"""The backends: what brings packets from an interface, or a pipe, to the recorder, always as whole pcapng blocks."""
+"""The backends there are, and which is taken: what this machine has, and this user may use."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import signal
-import subprocess
 from collections.abc import Callable
-from typing import Protocol
+from importlib.util import find_spec
 
 from analyzer.errors import CaptureError
-from analyzer.live.blocks import Cutter, Expander, section, statistics
-from analyzer.live.request import BUFFER, Drops, Request
-
-STEP = 1 << 20
-LAST_WORDS = 5.0
-"""Seconds that a capture program has to end after it was asked to."""
-TOLD = re.compile(rb"(\d+) packets? (captured|received by filter|dropped by kernel|dropped by interface)")
-
-
-class Backend(Protocol):
-    """An open capture."""
-
-    name: str
-    grace: float
-    """Seconds in which everything that has crossed the interface by now will have come."""
-    head: bytes
-    """Section and interface blocks, once all interfaces have begun."""
-
-    def descriptors(self) -> list[int]:
-        """What to wait on; none left: it has ended."""
-
-    def take(self, descriptor: int) -> bytes:
-        """Whole blocks that have come on a descriptor."""
-
-    def drops(self) -> Drops:
-        """As far as known."""
-
-    def ask(self) -> None:
-        """Ask for news of drops, which come later."""
-
-    def stop(self) -> None:
-        """Have it end: what it still holds comes first."""
-
-    def finish(self) -> tuple[bytes, str]:
-        """The last blocks, and why it ended by itself, if so."""
-
-
-class Child:
-    """A capture program and its two pipes."""
-
-    def __init__(self, command: list[str]) -> None:
-        self.command = command
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        self.out, self.err = self.process.stdout.fileno(), self.process.stderr.fileno()
-        os.set_blocking(self.err, False)
-        self.said = b""
-        self.asked_to_end = False
-
-    def listen(self) -> bytes:
-        """Everything that it has said so far on standard error; the last 64 KiB."""
-        try:
-            while words := os.read(self.err, 1 << 16):
-                self.said = (self.said + words)[-(1 << 16) :]
-        except BlockingIOError:
-            pass
-        return self.said
-
-    def end(self) -> None:
-        """Ask it to end."""
-        self.asked_to_end = True
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-
-    def wait(self) -> None:
-        """Wait until it has ended; kill it where it does not."""
-        try:
-            self.process.wait(LAST_WORDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.listen()
-
-    def reason(self) -> str:
-        """Why it ended, where nobody asked it to."""
-        if self.asked_to_end:
-            return ""
-        lines = [line for line in self.said.decode("utf-8", "replace").splitlines() if line.strip()]
-        noise = ("listening on", "packets", "Capturing on", "verbose output", "File:", "cap_set_proc", "data link type")
-        told = [line.strip() for line in lines if not any(word in line for word in noise)]
-        return told[0] if told else f"{self.command[0]} ended with status {self.process.returncode}"
-
-
-class Tcpdump:
-    """One tcpdump for each interface. It tells its drops when it gets SIGUSR1."""
-
-    name = "tcpdump"
-    grace = 1.2  # its buffer times out after 1 s, and SIGINT does not empty it
-
-    def __init__(self, request: Request) -> None:
-        program = shutil.which("tcpdump")
-        if program is None:
-            raise CaptureError("tcpdump is not installed", "install tcpdump, or try --backend dumpcap")
-        self.head = b""
-        self.children: dict[int, Child] = {}
-        self.expanders: dict[int, Expander] = {}
-        self._open: list[int] = []
-        self._early: list[bytes] = []
-        for number, name in enumerate(request.interfaces):
-            command = [
-                program, "-U", "-n", "-i", name, "-s", str(request.snaplen), "-B", str(BUFFER >> 10),
-                "--time-stamp-precision=nano", "-w", "-", *([request.expression] if request.expression else []),
-            ]  # fmt: skip
-            child = Child(command)
-            self.children[child.out] = child
-            self.expanders[child.out] = Expander(number, name, request.expression)
-            self._open.append(child.out)
-
-    def descriptors(self) -> list[int]:
-        """Their pipes."""
-        return self._open
-
-    def take(self, descriptor: int) -> bytes:
-        """Packets, as blocks; what comes before every interface has begun waits for that."""
-        octets = os.read(descriptor, STEP)
-        if not octets:
-            self._open.remove(descriptor)
-            return b""
-        blocks = self.expanders[descriptor].feed(octets)
-        if not self.head:
-            self._early.append(blocks)
-            described = [expander.description for expander in self.expanders.values()]
-            if not all(described):
-                return b""
-            self.head = section("framescope, tcpdump") + b"".join(described)
-            blocks, self._early = b"".join(self._early), []
-        return blocks
-
-    def ask(self) -> None:
-        """SIGUSR1."""
-        for child in self.children.values():
-            if child.process.poll() is None:
-                child.process.send_signal(signal.SIGUSR1)
-
-    def drops(self) -> Drops:
-        """The sum of what each said last."""
-        told = [_counts(child.listen()) for child in self.children.values()]
-        return Drops(
-            sum(counts.get("received by filter", 0) for counts in told),
-            sum(counts.get("dropped by kernel", 0) for counts in told),
-            sum(counts.get("dropped by interface", 0) for counts in told),
-        )
-
-    def stop(self) -> None:
-        """SIGINT: each writes what it holds."""
-        for child in self.children.values():
-            child.end()
-
-    def finish(self) -> tuple[bytes, str]:
-        """Statistics of each interface."""
-        for child in self.children.values():
-            child.wait()
-        return self.counted(), next((reason for child in self.children.values() if (reason := child.reason())), "")
-
-    def counted(self) -> bytes:
-        """A statistics block for each interface."""
-        parts = []
-        for descriptor, child in self.children.items():
-            counts = _counts(child.said)
-            parts.append(
-                statistics(
-                    self.expanders[descriptor].number, counts.get("received by filter", 0),
-                    counts.get("dropped by kernel", 0), counts.get("dropped by interface", 0),
-                )
-            )  # fmt: skip
-        return b"".join(parts)
-
-
-def _counts(said: bytes) -> dict[str, int]:
-    return {what.decode(): int(number) for number, what in TOLD.findall(said)}
-
-
-class Dumpcap:
-    """dumpcap writes pcapng, and its statistics when it ends."""
-
-    name = "dumpcap"
-    grace = 0.4  # it polls every 250 ms
-
-    def __init__(self, request: Request) -> None:
-        program = shutil.which("dumpcap")
-        if program is None:
-            raise CaptureError("dumpcap is not installed", "it comes with Wireshark; or try --backend tcpdump")
-        command = [program, "-q", "-n", "-w", "-", "-B", str(BUFFER >> 20), "-s", str(request.snaplen)]
-        if request.expression:
-            command += ["-f", request.expression]
-        for name in request.interfaces:
-            command += ["-i", name]
-        self.child = Child(command)
-        self.cutter = Cutter()
-        self.head = b""
-        self._open = [self.child.out]
-
-    def descriptors(self) -> list[int]:
-        """Its pipe."""
-        return self._open
-
-    def take(self, descriptor: int) -> bytes:
-        """Packets."""
-        octets = os.read(descriptor, STEP)
-        if not octets:
-            self._open.remove(descriptor)
-            return b""
-        blocks = self.cutter.feed(octets)
-        if not self.head and self.cutter.head:
-            # on an idle link nothing follows the head, and it is written at once
-            self.head = self.cutter.head
-        return blocks
-
-    def ask(self) -> None:
-        """It tells at the end only."""
-
-    def drops(self) -> Drops:
-        """Known at the end only."""
-        return Drops(self.cutter.packets)
-
-    def stop(self) -> None:
-        """SIGINT."""
-        self.child.end()
-
-    def finish(self) -> tuple[bytes, str]:
-        """Its statistics came with the packets."""
-        self.child.wait()
-        return b"", self.child.reason()
+from analyzer.live import rights
+from analyzer.live.contract import Backend
+from analyzer.live.programs import STEP, Dumpcap, Tcpdump
+from analyzer.live.request import Drops, Request
 
 
 class Pipe:
@@ -248,7 +23,7 @@ class Pipe:
     def __init__(self, request: Request) -> None:
         self.head = b""
         self._open = [request.pipe]
-        self.octets = 0
+        self._first = bytes.fromhex(request.first)
 
     def descriptors(self) -> list[int]:
         """The pipe."""
@@ -259,14 +34,19 @@ class Pipe:
         octets = os.read(descriptor, STEP)
         if not octets:
             self._open.remove(descriptor)
-        return octets
+        first, self._first = self._first, b""
+        return first + octets
 
     def ask(self) -> None:
         """Nobody to ask."""
 
-    def drops(self) -> Drops:
+    def received(self) -> int:
+        """Nobody counts here."""
+        return 0
+
+    def counts(self) -> list[Drops]:
         """What the capture tells stands in it."""
-        return Drops()
+        return []
 
     def stop(self) -> None:
         """Read no more."""
@@ -277,20 +57,61 @@ class Pipe:
         return b"", ""
 
 
-BACKENDS: dict[str, Callable[[Request], Backend]] = {"dumpcap": Dumpcap, "tcpdump": Tcpdump}
-"""In the order of preference."""
+def own(request: Request) -> Backend:
+    """Our own, whose module is imported with it alone."""
+    from analyzer.live.own import Own
+
+    return Own(request)
+
+
+PROGRAMS = ("dumpcap", "tcpdump")
+"""Backends that are programs: they inherit the right to capture."""
+BACKENDS: dict[str, Callable[[Request], Backend]] = {"dumpcap": Dumpcap, "tcpdump": Tcpdump, "scapy": own}
+"""In the order of preference: dumpcap shows a packet soonest, our own costs the most a packet."""
 
 
 def open_backend(request: Request) -> Backend:
-    """The backend that was asked for, or the first whose program is there.
+    """The backend that was asked for, or else the first that this machine has and this user may use; once it is open,
+    this process has no rights any more, and is the user's who called.
+
+    Raises: CaptureError where there is none, or it does not open.
+    """
+    user = rights.caller()
+    name = "" if request.pipe >= 0 else request.backend if request.backend != "auto" else preferred()
+    opens_itself = name not in PROGRAMS
+    if user and not opens_itself:
+        rights.become(user, keep=True)
+    backend = Pipe(request) if request.pipe >= 0 else BACKENDS[name](request)
+    if user and opens_itself:
+        rights.become(user, keep=False)
+    rights.let_go()
+    return backend
+
+
+def preferred() -> str:
+    """The name of the backend that is taken where none was asked for.
 
     Raises: CaptureError where there is none.
     """
-    if request.pipe >= 0:
-        return Pipe(request)
-    if request.backend != "auto":
-        return BACKENDS[request.backend](request)
-    for name, backend in BACKENDS.items():
-        if shutil.which(name):
-            return backend(request)
-    raise CaptureError("neither dumpcap nor tcpdump is installed", "install Wireshark's dumpcap, or tcpdump")
+    there = [name for name in BACKENDS if is_there(name)]
+    if not there:
+        raise CaptureError("there is nothing to capture with", "install dumpcap, tcpdump or scapy")
+    return next((name for name in there if may_capture(name)), there[0])
+
+
+def is_there(name: str) -> bool:
+    """Whether this machine has a backend."""
+    return find_spec("scapy") is not None if name == "scapy" else shutil.which(name) is not None
+
+
+def may_capture(name: str) -> bool:
+    """Whether a backend seems to have the right to capture: root has, and a program that was given capabilities."""
+    program = shutil.which(name)
+    if os.geteuid() == 0:
+        return True
+    if program is None or not hasattr(os, "listxattr"):
+        return False
+    try:
+        return "security.capability" in os.listxattr(program) or bool(os.stat(program).st_mode & 0o4000)
+    except OSError:
+        return False

@@ -51,9 +51,9 @@ def interface(link: int, snaplen: int, name: str, expression: str = "") -> bytes
     return block(INTERFACE, pack("=HHI", link, 0, snaplen) + options(pairs))
 
 
-def statistics(number: int, received: int, dropped: int, dropped_by_interface: int = 0) -> bytes:
-    """Statistics of an interface since the capture began."""
-    now = time.time_ns()
+def statistics(number: int, received: int, dropped: int, dropped_by_interface: int = 0, stamp: int = 0) -> bytes:
+    """Statistics of an interface since its file began, as of a time in ns since 1970, or now."""
+    now = stamp or time.time_ns()
     counts = [(IF_RECEIVED, received), (IF_DROPPED, dropped_by_interface), (OS_DROPPED, dropped)]
     return block(
         STATISTICS,
@@ -87,6 +87,14 @@ def expanded(octets: memoryview, rows: dict[str, Array], number: int) -> bytes:
             head[28 * row : 28 * row + 28], octets[start : start + size], PADDING[size & 3], tail[4 * row : 4 * row + 4]
         )  # fmt: skip
     return b"".join(parts)
+
+
+def whole(octets: bytes, stop: int) -> int:
+    """Where the last block ends that is whole in `octets[:stop]`."""
+    at = 0
+    while at + 12 <= stop and at + (length := LENGTH.unpack_from(octets, at + 4)[0]) <= stop and length >= 12:
+        at += length
+    return at
 
 
 class Expander:

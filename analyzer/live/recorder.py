@@ -14,7 +14,9 @@ import sys
 import time
 
 from analyzer.errors import CaptureError
-from analyzer.live.backends import Backend, Tcpdump, open_backend
+from analyzer.live.backends import open_backend
+from analyzer.live.blocks import statistics
+from analyzer.live.contract import Backend
 from analyzer.live.request import Drops, Request
 from analyzer.live.spool import Full, Spool
 
@@ -35,6 +37,10 @@ class Recorder:
         self.stopping = 0.0
         self.trouble = ""
         self.told = Drops()
+        self.stored: list[Drops] = []
+        self.base: list[Drops] = []
+        self.file = 0
+        self.looked = time.time_ns()
 
     def tell(self, event: str, **cells: object) -> None:
         """Tell the analysis, which may be gone."""
@@ -52,8 +58,10 @@ class Recorder:
         """Until the end."""
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        ask, ending = time.monotonic() + ASK, 0.0
-        with selectors.DefaultSelector() as selector:
+        ask, look, ending = time.monotonic() + ASK, 0.0, 0.0
+        self._begin(False)
+        # poll, which unlike epoll takes a file that stands in for a pipe
+        with selectors.PollSelector() as selector:
             selector.register(0, selectors.EVENT_READ)
             for descriptor in self.backend.descriptors():
                 selector.register(descriptor, selectors.EVENT_READ)
@@ -75,6 +83,9 @@ class Recorder:
                 if now >= ask:
                     ask = now + ASK
                     self._ask()
+                if now >= look:
+                    look = now + TURN
+                    self._account()
                 if self.spool is not None:
                     self.spool.turn()
         self._finish()
@@ -86,38 +97,69 @@ class Recorder:
             self.trouble = f"the backend writes what is no capture: {error}"
             self.stop()
             return
-        if self.spool is None and (self.backend.head or (self.request.pipe >= 0 and blocks)):
-            what = ", ".join(self.request.interfaces) or "a pipe"
-            self.spool = Spool(self.request, self.backend.head, f"{what} {self.request.expression}".strip())
-            self.tell("ready", backend=self.backend.name)
+        self._begin(bool(blocks))
         if blocks:
             self._write(blocks)
 
-    def _write(self, blocks: bytes) -> None:
+    def _begin(self, came: bool) -> None:
+        """Begin the spool once the capture has begun."""
+        if self.spool is None and (self.backend.head or (self.request.pipe >= 0 and came)):
+            what = ", ".join(self.request.interfaces) or "a pipe"
+            self.spool = Spool(self.request, self.backend.head, f"{what} {self.request.expression}".strip())
+            self.tell("ready", backend=self.backend.name)
+
+    def _write(self, blocks: bytes, here: bool = False) -> None:
         assert self.spool is not None
         if self.trouble:
             return
         try:
-            self.spool.write(blocks)
+            self.spool.write(blocks, here)
         except Full as error:
             self.trouble = str(error)
             self.stop()
 
     def _ask(self) -> None:
-        drops = self.backend.drops()
-        if drops != self.told:
-            if drops.total > self.told.total and isinstance(self.backend, Tcpdump) and self.spool is not None:
-                self._write(self.backend.counted())
-            self.told = drops
-            self.tell("drops", received=drops.received, kernel=drops.kernel, interface=drops.interface)
+        """Tell what was dropped, and ask for more of it."""
+        self._account()
+        counts = self.backend.counts()
+        total = Drops(
+            max(sum(count.received for count in counts), self.backend.received()),
+            sum(count.kernel for count in counts), sum(count.interface for count in counts),
+        )  # fmt: skip
+        if total != self.told:
+            self.told = total
+            self.tell("drops", received=total.received, kernel=total.kernel, interface=total.interface)
         self.backend.ask()
+
+    def _account(self, at_the_end: bool = False) -> None:
+        """Store statistics where packets were dropped since the last look: as they stood then, and as they stand now,
+        which is the spell in which it happened. They count from the beginning of their file."""
+        counts, now = self.backend.counts(), time.time_ns()
+        if self.spool is None or not counts:
+            return
+        known = self.stored or [Drops()] * len(counts)
+        if at_the_end or any(count.total > old.total for count, old in zip(counts, known, strict=True)):
+            self.spool.turn()
+            if self.spool.number != self.file:
+                self.file, self.base = self.spool.number, known
+            base = self.base or [Drops()] * len(counts)
+            for moment, stamp in ((known, self.looked), (counts, now)):
+                since = [count - old for count, old in zip(moment, base, strict=True)]
+                self._write(
+                    b"".join(
+                        statistics(number, count.received, count.kernel, count.interface, stamp)
+                        for number, count in enumerate(since)
+                    ), here=True,
+                )  # fmt: skip
+            self.stored = counts
+        self.looked = now
 
     def _finish(self) -> None:
         blocks, reason = self.backend.finish()
         if blocks and self.spool is not None:
             self._write(blocks)
-        drops = self.backend.drops()
-        self.tell("drops", received=drops.received, kernel=drops.kernel, interface=drops.interface)
+        self._account(at_the_end=True)
+        self._ask()
         if self.spool is not None:
             self.spool.close()
         self.tell("ended", reason=self.trouble or reason, began=self.spool is not None)
@@ -125,8 +167,9 @@ class Recorder:
 
 def main() -> None:
     """The process."""
+    request = Request.load(sys.argv[1])
     try:
-        recorder = Recorder(Request.load(sys.argv[1]))
+        recorder = Recorder(request)
     except CaptureError as error:
         print(json.dumps({"event": "ended", "reason": error.message, "hint": error.hint, "began": False}))
         return

@@ -57,6 +57,8 @@ class Request:
     limit: int = SPOOL_LIMIT
     pipe: int = -1
     """Descriptor to read instead of interfaces."""
+    first: str = ""
+    """What was already read of it, in hexadecimal digits."""
 
     def dump(self) -> str:
         """As JSON."""
@@ -79,6 +81,9 @@ class Drops:
     """Dropped because the buffer was full."""
     interface: int = 0
     """Dropped by the interface or its driver."""
+
+    def __sub__(self, other: Drops) -> Drops:
+        return Drops(self.received - other.received, self.kernel - other.kernel, self.interface - other.interface)
 
     @property
     def total(self) -> int:

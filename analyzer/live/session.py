@@ -19,11 +19,17 @@ from analyzer.analysis.snapshot import Snapshot
 from analyzer.capture.growing import GrowingCapture
 from analyzer.errors import CaptureError
 from analyzer.limits import Limits
-from analyzer.live import spool
+from analyzer.live import rights, spool
 from analyzer.live.request import Drops, Request
 
 PAUSE = 0.05
 """Seconds between two looks at the spool: a chunk costs a millisecond however small it is."""
+TELLING = ("tcpdump", "scapy")
+"""Backends that tell drops while they run."""
+SHARE = 3
+"""Snapshots may take one part of the time, and reading has three: both grow with what a capture holds."""
+LOOK = 0.5
+"""Seconds between two looks for what a ring has dropped."""
 ROOT = str(Path(__file__).parent.parent.parent)
 START = f"import sys; sys.path.insert(0, {ROOT!r}); from analyzer.live.recorder import main; main()"
 """The recorder runs the same code in an isolated interpreter: no variable of the environment leads it elsewhere."""
@@ -44,6 +50,15 @@ class Moment:
     trouble: str = ""
     """Why the capture ended by itself, if so."""
 
+    @property
+    def dropped(self) -> int | None:
+        """Packets dropped, as the backend or the capture itself tells; None where neither does yet, as dumpcap, which
+        tells at its end."""
+        stored = self.snapshot.source.dropped
+        if stored is None and self.backend not in TELLING:
+            return None
+        return max(self.drops.total, stored or 0)
+
 
 class Session:
     """A live capture under way. Without a request it follows files that others write."""
@@ -53,7 +68,7 @@ class Session:
         self.request = request
         self.drops = Drops()
         self.backend = ""
-        self.trouble = ""
+        self.trouble = self.hint = ""
         self._analysis = Analysis(source, Limits())
         self._recorder: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
@@ -84,6 +99,10 @@ class Session:
             listing = lambda: [path]  # noqa: E731
         return cls(GrowingCapture(path, listing))
 
+    def empty(self) -> Snapshot:
+        """A snapshot from before the start, to check filters against."""
+        return self._analysis.snapshot()
+
     def start(self) -> None:
         """Begin.
 
@@ -95,12 +114,14 @@ class Session:
             self._recorder = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, pass_fds=pipes
             )
+            if user := rights.caller():
+                rights.become(user, keep=False)
             threading.Thread(target=self._listen, daemon=True).start()
             if self.request.pipe < 0:
                 self._ready.wait()
                 if self.trouble and not self.backend:
                     self._recorder.wait()
-                    raise CaptureError(f"the capture does not begin: {self.trouble}", rights_hint(self.request))
+                    raise CaptureError(f"the capture does not begin: {self.trouble}", self._way_out())
                 self._hold = spool.hold(Path(self.request.folder))
         threading.Thread(target=self._follow, daemon=True).start()
 
@@ -126,6 +147,14 @@ class Session:
                 raise self._failure
             return self._moment if self._moment is not before or (before is not None and before.finished) else None
 
+    def _way_out(self) -> str:
+        """What to do where the capture does not begin."""
+        assert self.request is not None
+        words = self.trouble.lower()
+        if "permi" in words or "not permitted" in words:
+            return rights.hint(self.request)
+        return self.hint or "framescope live lists the interfaces"
+
     def _listen(self) -> None:
         assert self._recorder is not None
         assert self._recorder.stdout is not None
@@ -138,7 +167,7 @@ class Session:
                 self.drops = Drops(told["received"], told["kernel"], told["interface"])
                 continue
             else:
-                self.trouble, over = told["reason"], True
+                self.trouble, self.hint, over = told["reason"], told.get("hint", ""), True
             self._ready.set()
         self._recorder.wait()
         if not over:
@@ -156,6 +185,7 @@ class Session:
 
     def _run(self) -> None:
         limits = self._analysis.limits
+        due = look = 0.0
         while True:
             ended = self.source.ended or (self._recorder is None and self._stopping.is_set())
             records = self.source.take(limits.chunk)
@@ -163,11 +193,17 @@ class Session:
                 self._analysis.feed(records)
             elif ended:
                 break
-            if self._wanted:
+            now = time.monotonic()
+            if self._wanted and now >= due:
                 self._publish(self._analysis.snapshot(), False)
+                due = time.monotonic() + SHARE * (time.monotonic() - now)
+            if now >= look:
+                look = now + LOOK
+                self.source.expire()
+                if self.source.expired > self._analysis.expired:
+                    self._analysis.expire()
             if self.source.lag() < limits.chunk >> 4:
                 self._stopping.wait(PAUSE) if not self._stopping.is_set() else time.sleep(PAUSE / 10)
-                self.source.expire()
         self.source.finish()
         self._publish(self._analysis.finish(), True)
 
@@ -190,18 +226,3 @@ def by_age(folder: Path) -> list[str]:
     """The captures in a folder, oldest first."""
     found = [path for path in folder.iterdir() if path.is_file() and ".pcap" in path.name]
     return [str(path) for path in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))]
-
-
-def rights_hint(request: Request) -> str:
-    """What grants the right to capture on this system."""
-    import shutil
-
-    programs = [path for name in ("dumpcap", "tcpdump") if (path := shutil.which(name))]
-    grants = [f"sudo setcap cap_net_raw,cap_net_admin=eip {path}" for path in programs[:1]]
-    words = " ".join(("-i " + name) for name in request.interfaces)
-    tcpdump = shutil.which("tcpdump") or "tcpdump"
-    return "\n  ".join((
-        "where rights are missing, one of these grants them:", *grants,
-        f"sudo {sys.executable} -m analyzer live {words}",
-        "or read a pipe:", f"sudo {tcpdump} -U -w - {words} | {sys.executable} -m analyzer live -",
-    ))  # fmt: skip

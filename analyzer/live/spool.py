@@ -17,7 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from analyzer.live.blocks import whole
 from analyzer.live.request import Request
+from analyzer.live.rights import caller
 
 SPOOL_FOLDER = "FRAMESCOPE_SPOOL"
 """The environment variable that names the folder for spools."""
@@ -34,6 +36,8 @@ def home() -> Path:
     named = os.environ.get(SPOOL_FOLDER)
     if named:
         return Path(named)
+    if user := caller():
+        return Path(user.home) / ".local" / "state" / "framescope" / "live"
     state = os.environ.get("XDG_STATE_HOME")
     return (Path(state) if state else Path.home() / ".local" / "state") / "framescope" / "live"
 
@@ -117,7 +121,8 @@ class Spool:
         """Octets of files that the ring has dropped."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = hold(self.folder)
-        self._number = 0
+        self.number = 0
+        """Of the file that is written."""
         self._descriptor = -1
         self._size = 0
         self._began = 0.0
@@ -127,16 +132,21 @@ class Spool:
             json.dump({"what": what}, stream)
         self._begin()
 
-    def write(self, octets: bytes) -> None:
-        """Append whole blocks, or nothing of them.
+    def write(self, octets: bytes, here: bool = False) -> None:
+        """Append whole blocks, as many as there is room for; `here`: to this file, even where another is due.
 
-        Raises: Full where there is no room.
+        Raises: Full where there was no room for all.
         """
-        if self.request.ring.file_octets and self._is_due():
+        if not here and self.request.ring.file_octets and self._is_due():
             self._begin()
-        if self.written - self.let_go + len(octets) > self.request.limit:
+        room = self.request.limit - (self.written - self.let_go)
+        self._append(octets[: self._whole(octets, room)])
+        if len(octets) > room:
             raise Full(f"the spool has reached its limit of {self.request.limit} octets")
-        self._append(octets)
+
+    def _whole(self, octets: bytes, room: int) -> int:
+        """Octets of the blocks that are whole in so many; what comes through a pipe is anything."""
+        return min(room, len(octets)) if self.request.pipe >= 0 else whole(octets, min(room, len(octets)))
 
     def turn(self) -> None:
         """Let time pass: begin a new file where it is due, drop those that the ring no longer holds."""
@@ -160,7 +170,7 @@ class Spool:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._kept.append((self._path(), self._size, time.monotonic()))
-            self._number += 1
+            self.number += 1
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._descriptor = os.open(self._path(), flags, 0o600)
         self._size, self._began = 0, time.monotonic()
@@ -168,7 +178,7 @@ class Spool:
         self._trim()
 
     def _path(self) -> Path:
-        return self.folder / f"{self._number:08}{SUFFIX}"
+        return self.folder / f"{self.number:08}{SUFFIX}"
 
     def _append(self, octets: bytes) -> None:
         view, done = memoryview(octets), 0
@@ -176,8 +186,11 @@ class Spool:
             while done < len(view):
                 done += os.write(self._descriptor, view[done:])
         except OSError as error:
-            os.ftruncate(self._descriptor, self._size)
-            os.lseek(self._descriptor, self._size, os.SEEK_SET)
+            kept = self._whole(octets, done)
+            os.ftruncate(self._descriptor, self._size + kept)
+            os.lseek(self._descriptor, self._size + kept, os.SEEK_SET)
+            self._size += kept
+            self.written += kept
             raise Full(f"the spool cannot be written: {error.strerror}") from None
         self._size += len(octets)
         self.written += len(octets)

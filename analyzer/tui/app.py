@@ -30,6 +30,8 @@ class FramescopeApp(App[None]):
     """The program."""
 
     TITLE = "framescope"
+    is_live = False
+    """The capture grows as long as it is looked at."""
     CSS_PATH = "screens.tcss"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -59,7 +61,7 @@ class FramescopeApp(App[None]):
         self.push_screen(ConnectionsPage())
         self._reader.start()
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         """Stop reading."""
         self._reader.stop()
 
@@ -82,6 +84,9 @@ class FramescopeApp(App[None]):
         if isinstance(event, events.InputEvent) and isinstance(self._reader, Reading):
             self._reader.hold()
         await super().on_event(event)
+
+    def dress(self, page: Page) -> None:
+        """Add to a page what every page has; nothing where the capture does not grow."""
 
     # -- the capture -------------------------------------------------------------------------------------------------
 

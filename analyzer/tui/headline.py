@@ -46,14 +46,14 @@ class Headline(Static):
         for severity, style in WORST:
             if severities[severity]:
                 line.append(Piece(f"  {page.signs.warning} {severities[severity]} {severity.name.lower()}", style))
-        if snapshot.finished and snapshot.problems:
+        if snapshot.problems and (snapshot.finished or page.tui.is_live):
             line.append(Piece(f"  {printable(snapshot.problems[0])}", "bad"))
         self.update(text_of(line))
 
     def _progress(self, page: Page) -> list[Piece]:
         """How far the capture is read, and for how long still; nothing once it is."""
         progress = page.tui.progress
-        if not page.tui.reading or progress is None:
+        if not page.tui.reading or progress is None or page.tui.is_live:
             return []
         if progress.total <= 0 or progress.left < 0:
             return [Piece(f" reading, {size(progress.done)} so far ", "odd")]

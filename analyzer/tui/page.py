@@ -55,6 +55,7 @@ class Page(Screen[None]):
     def on_mount(self) -> None:
         """Show what there is."""
         self.set_class(self.tui.ascii, "ascii")
+        self.tui.dress(self)
         if self.tui.capture is not None:
             self.show(self.tui.capture)
 

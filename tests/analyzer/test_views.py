@@ -43,6 +43,8 @@ class NoSource:
     problems: list[str] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     dropped: int | None = None
+    losses: list[Any] = field(default_factory=list)
+    expired: int = 0
     statistics: tuple[Any, ...] = ()
 
     def chunks(self, size: int) -> Iterator[Records]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 
 import numpy as np
 import pytest
@@ -23,7 +25,8 @@ from analyzer.errors import FilterError, FramescopeError
 from analyzer.live import spool
 from analyzer.live.blocks import Cutter, Expander, statistics
 from analyzer.live.filters import check
-from analyzer.live.request import Request, Ring, octets, ring, spell
+from analyzer.live.recorder import Recorder
+from analyzer.live.request import Drops, Request, Ring, octets, ring, spell
 from analyzer.live.session import Session
 from analyzer.live.spool import Full, Spool
 from tests.conftest import SAMPLES
@@ -32,6 +35,7 @@ from tests.wire.frames import TEXT
 from tests.wire.talks import Talk
 
 TOUR = (SAMPLES / "tour.pcapng").read_bytes()
+BACKENDS = ("dumpcap", "tcpdump", "scapy")
 PORT = 18765
 COMMAND = [sys.executable, "-m", "analyzer", "live"]
 TABLES = (
@@ -51,7 +55,7 @@ TABLES = (
 def needs(backend: str) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs the right to capture: run as root")
-    if shutil.which(backend) is None:
+    if backend != "scapy" and shutil.which(backend) is None:
         pytest.skip(f"{backend} is not installed")
 
 
@@ -85,7 +89,7 @@ def begin(*words: str) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize("backend", ["tcpdump", "dumpcap"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_what_live_tells_is_what_the_saved_file_tells(backend: str, tmp_path: Path, spools: Path) -> None:
     needs(backend)
     saved = str(tmp_path / "saved.pcapng")
@@ -110,11 +114,14 @@ def test_what_live_tells_is_what_the_saved_file_tells(backend: str, tmp_path: Pa
         ]
 
 
-def test_a_killed_analysis_leaves_what_was_captured(spools: Path) -> None:
-    needs("tcpdump")
-    process = begin("-i", "lo", "--json", "--backend", "tcpdump", "tcp", "port", str(PORT))
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_killed_analysis_leaves_what_was_captured(backend: str, spools: Path) -> None:
+    needs(backend)
+    process = begin("-i", "lo", "--json", "--backend", backend, "tcp", "port", str(PORT))
+    killer = Timer(random.random(), process.kill)  # before, amid or after what crosses
+    killer.start()
     talk(20)
-    process.kill()
+    killer.join()
     process.communicate()
     deadline = time.monotonic() + 15
     while not (found := list(spool.orphans(spools))):
@@ -126,7 +133,7 @@ def test_a_killed_analysis_leaves_what_was_captured(spools: Path) -> None:
     assert int(snapshot["connections"]["client_messages"][0]) == 20
 
 
-@pytest.mark.parametrize("backend", ["tcpdump", "dumpcap"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_an_idle_link_does_not_hang(backend: str) -> None:
     needs(backend)
     process = begin("-i", "lo", "--json", "--backend", backend, "tcp", "port", "1")
@@ -251,3 +258,100 @@ def test_times_and_sizes() -> None:
     assert (spell("10min"), octets("2GB"), ring("2GiB").octets, ring("60s").seconds) == (600, 2 * 10**9, 2 << 30, 60)
     with pytest.raises(FramescopeError):
         ring("soon")
+
+
+class Drip:
+    """A backend of which somebody else says what it dropped."""
+
+    def __init__(self) -> None:
+        self.told = Drops()
+
+    def counts(self) -> list[Drops]:
+        return [self.told]
+
+    def received(self) -> int:
+        return 0
+
+    def ask(self) -> None:
+        pass
+
+
+def test_drops_are_stored_with_their_spell_once_in_each_file_of_a_ring(tmp_path: Path) -> None:
+    block = packet_block(bytes(65536), 0)
+    recorder = object.__new__(Recorder)
+    recorder.backend, recorder.trouble = Drip(), ""
+    recorder.stored, recorder.base, recorder.file, recorder.looked = [], [], 0, time.time_ns()
+    recorder.spool = Spool(request(tmp_path, ring=Ring(octets=64 << 20)), section() + interface(), "")
+    for number in range(120):
+        recorder.spool.write(block)
+        recorder.backend.told = Drops(number, number // 10)
+        recorder._account()
+    recorder._account(at_the_end=True)
+    paths = spool.files(tmp_path / "spool")
+    assert len(paths) > 1
+    for several in (paths, [save_joined(paths, tmp_path / "joined.pcapng")]):
+        snapshot = analyze(open_source(several))
+        assert snapshot.source.dropped == 11
+        assert sum(loss.packets for loss in snapshot.source.losses) == 11
+        assert all(loss.stop - loss.start < 10**9 for loss in snapshot.source.losses if loss.start > 0)
+
+
+def save_joined(paths: list[str], target: Path) -> str:
+    target.write_bytes(b"".join(Path(path).read_bytes() for path in paths))
+    return str(target)
+
+
+def test_a_file_that_is_begun_anew_is_followed(tmp_path: Path) -> None:
+    first = Talk(("10.0.0.1", 40001)).open().upgrade().frame("C", TEXT, b"one").packets()
+    second = Talk(("10.0.0.1", 40002)).open().upgrade().packets()
+    path = tmp_path / "ring0"
+    capture = GrowingCapture("ring", lambda: [str(path)])
+    path.write_bytes(pcap(first))
+    assert sum(len(capture.take(1 << 16) or ()) for _ in range(3)) == len(first)
+    path.write_bytes(pcap(second))
+    taken = [records for _ in range(3) if (records := capture.take(1 << 16)) is not None]
+    assert sum(map(len, taken)) == len(second)
+    assert int(taken[0].offset[0]) > len(pcap(first))
+    assert capture.read(int(taken[0].offset[0]), 6) == second[0][1][:6]
+    assert capture.read(100, 4) == b""
+    assert not capture.problems
+
+
+def test_a_folder_of_rotating_files_is_one_capture(tmp_path: Path) -> None:
+    conversation = Talk().open().upgrade()
+    for number in range(20):
+        conversation.frame("C", TEXT, f"message {number}")
+    packets = conversation.packets()
+    folder = tmp_path / "rotating"
+    folder.mkdir()
+    session = Session.follow(str(folder))
+    session.start()
+    for number, start in enumerate(range(0, len(packets), 10)):
+        (folder / f"out_{number:05}.pcap").write_bytes(pcap(packets[start : start + 10]))
+        os.utime(folder / f"out_{number:05}.pcap", (number + 1, number + 1))
+        while (moment := session.poll()) is None or moment.snapshot.traffic.packets < min(start + 10, len(packets)):
+            pass
+    session.stop()
+    while not ((moment := session.poll()) and moment.finished):
+        pass
+    assert int(moment.snapshot["connections"]["client_messages"][0]) == 20
+    assert not moment.snapshot.problems
+
+
+@pytest.mark.parametrize(
+    "module", ["analyzer.cli.main", "analyzer.cli.live", "analyzer.live.recorder", "analyzer.tui.live"]
+)
+def test_scapy_is_imported_for_its_own_backend_alone(module: str) -> None:
+    code = f"import sys, {module}; print(any(name.split('.')[0] == 'scapy' for name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_of_a_batch_what_there_is_room_for_is_kept(tmp_path: Path) -> None:
+    head, block = section() + interface(), packet_block(bytes(1000), 0)
+    written = Spool(request(tmp_path, limit=5000), head, "")
+    with pytest.raises(Full):
+        written.write(block * 100)
+    written.close()
+    (path,) = spool.files(tmp_path / "spool")
+    assert Path(path).read_bytes() == head + block * ((5000 - len(head)) // len(block))
