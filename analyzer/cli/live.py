@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from analyzer.analysis.contents import Contents
 from analyzer.analysis.snapshot import Snapshot
-from analyzer.cli import jsonl, listing, summary
+from analyzer.cli import listing, summary
 from analyzer.cli.diagnostics import warn
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page, standard_output
 from analyzer.errors import CaptureError, ExitStatus, FilterError, FramescopeError, OutputError
+from analyzer.export import jsonl
 from analyzer.live import spool
 from analyzer.live.filters import check
 from analyzer.live.interfaces import listed
