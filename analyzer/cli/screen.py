@@ -7,8 +7,9 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
-from analyzer.errors import ExitStatus, FramescopeError
+from analyzer.errors import ExitStatus, FramescopeError, UsageError
 
 HERE = ("--ascii", "--tz")
 """Options of the interface; with any other one, a bare `framescope FILE...` means the summary."""
@@ -17,11 +18,13 @@ HERE = ("--ascii", "--tz")
 def wanted(words: Sequence[str]) -> bool:
     """Whether a command line without a verb means the interface."""
     options = [word.partition("=")[0] for word in words if word.startswith("-") and word != "-"]
-    if any(option not in HERE for option in options) or not sys.stdout.isatty():
-        return False
-    if os.environ.get("TERM", "") in ("", "dumb"):
-        return False
-    return keys_possible("-" in words)
+    return not any(option not in HERE for option in options) and possible("-" in words)
+
+
+def possible(piped: bool) -> bool:
+    """Whether there is a terminal to draw on: Textual draws on standard error."""
+    shown = sys.stdout.isatty() and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    return shown and keys_possible(piped)
 
 
 def keys_possible(piped: bool) -> bool:
@@ -43,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
 
     files = list(options.files)
     zone = zone_of(options.tz)
+    if not possible("-" in files):
+        raise UsageError("there is no terminal to draw on and to take keys from", "framescope summary FILE prints")
     if not files:
         from analyzer.tui.welcome import Welcome
 
@@ -62,9 +67,26 @@ def run(options: argparse.Namespace) -> int:
         kept = identity(paths[0]) if len(paths) == 1 else ""
         app = FramescopeApp(source, zone=zone, ascii_only=options.ascii, kept=kept)
         app.run()
-        return _ended(app.failure)
+        if app.waiting():
+            _leave(app.failure)
+        return _ended(app.failure) or app.return_code or ExitStatus.OK
     finally:
         source.close()
+
+
+def _leave(failure: BaseException | None) -> NoReturn:
+    """End at once. A thread waits for a pipe whose writer is silent: nothing wakes it, and Python cannot end while it
+    holds the buffer."""
+    from analyzer.cli.diagnostics import report
+
+    try:
+        status = int(_ended(failure))
+    except FramescopeError as error:
+        report(error)
+        status = int(error.status)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _keys_from_terminal() -> None:
