@@ -1,5 +1,5 @@
-"""Payloads of many rows. Most lie in the capture in one piece: those are looked up as whole columns, which takes a tenth
-of the time; the others go through `contents` one by one."""
+"""Payloads of many rows. Most lie in the capture in one piece: those are looked up as whole columns, which takes a
+tenth of the time; the others go through `contents` one by one."""
 
 from __future__ import annotations
 

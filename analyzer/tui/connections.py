@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -21,7 +22,9 @@ from analyzer.tui.filtering import FilterBar
 from analyzer.tui.headline import Headline
 from analyzer.tui.lines import Line, Lines, Piece
 from analyzer.tui.looks import STATE_STYLES, Signs, state_sign
+from analyzer.tui.marks import letter_of
 from analyzer.tui.page import Page, text_of
+from analyzer.tui.subject import Shown, Subject
 from dissectors.http.secrets import mask_text
 from dissectors.schemas import NO_TIME
 
@@ -54,6 +57,17 @@ def _both(values: tuple[int, int], told: Callable[[int], str]) -> str:
 def _start(lines: ConnectionLines, entry: Entry) -> tuple[str, str]:
     if entry.first == NO_TIME:
         return "-", "dim"
+    page = lines.screen
+    assert isinstance(page, Page)
+    if page.tui.times == 2:
+        return clock(entry.first, page.tui.zone)[:8], "dim"
+    if page.tui.times == 1:
+        at = np.flatnonzero(lines.places == lines.entries.place(entry))
+        before = lines.entry(int(at[0]) - 1) if len(at) and at[0] else None
+        if before is None or before.first == NO_TIME:
+            return "-", "dim"
+        wait = entry.first - before.first
+        return f"{'+' if wait >= 0 else '-'}{duration(abs(wait))}", "dim"
     return f"+{duration(max(entry.first - lines.entries.span[0], 0))}", "dim"
 
 
@@ -147,10 +161,13 @@ class ConnectionLines(Lines):
         """One connection."""
         self.widths = widths_for(width)
         entry, line = self.entry(number), []
+        mark = self.screen.tui.marks.of(Subject(entry).key)  # type: ignore[attr-defined]
         for name, least in self.widths.items():
             text, style = COLUMNS[name][2](self, entry)
+            if name == "verdict" and mark is not None and mark.note:
+                text, style = f"; {printable(mark.note)}  {text}", "odd"
             line.append(Piece(fit(text, least), style))
-            line.append(Piece(" " * GAP))
+            line.append(Piece(f"{letter_of(mark)} " if name == "state" else " " * GAP, "odd"))
         return line[:-1]
 
 
@@ -177,6 +194,8 @@ class ConnectionsPage(Page):
         super().__init__()
         self.by, self.reversed, self.plain = "start", False, True
         self.expression = ""
+        self.wanted = self.last = ""
+        """The connection that the cursor stood on when the capture was closed, and the one that it stands on."""
 
     def compose(self) -> ComposeResult:
         """The parts."""
@@ -197,6 +216,63 @@ class ConnectionsPage(Page):
         """Another snapshot."""
         self.query_one(Headline).show(capture)
         self._choose(Entries(capture), keep=True)
+        self._come_back()
+
+    def _come_back(self) -> None:
+        """The cursor stands where it stood when the capture was closed, unless it was moved meanwhile."""
+        lines = self.query_one(ConnectionLines)
+        if self.wanted and not lines.cursor:
+            entry = lines.entries.named(self.wanted)
+            if entry is not None:
+                self.go_to(entry)
+        elif lines.cursor:
+            self.wanted = ""
+
+    def go_to(self, entry: Entry) -> None:
+        """Put the cursor on a connection; clear the filter if it hides it."""
+        lines = self.query_one(ConnectionLines)
+        for _ in range(2):
+            for number in range(lines.length()):
+                if lines.places[number] == lines.entries.place(entry):
+                    self.wanted = ""
+                    lines.go(number)
+                    return
+            if self.wanted:
+                return
+            self.expression, self.plain = "", True
+            self._choose(keep=True)
+
+    @property
+    def current(self) -> Entry | None:
+        """The connection under the cursor."""
+        return self.query_one(ConnectionLines).current
+
+    def subject(self) -> Subject | None:
+        """The same."""
+        return Subject(self.current) if self.current is not None else None
+
+    def shown(self) -> Shown | None:
+        """The WebSocket connections shown: plain HTTP has other fields."""
+        lines = self.query_one(ConnectionLines)
+        return Shown("connections", lines.places[lines.places < lines.entries.sockets]) if lines.entries else None
+
+    def retime(self) -> None:
+        """Starts are told in another way."""
+        self.query_one(ConnectionLines).renew()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a title sorts by it, another one the other way round."""
+        if event.widget is None or event.widget.id != "titles":
+            return
+        at = 0
+        for name, width in widths_for(max(self.query_one(ConnectionLines).size.width, 40)).items():
+            at += width + GAP
+            if event.x < at:
+                if name in ORDERS:
+                    self.reversed = not self.reversed if name == self.by else False
+                    self.by = name
+                    self._choose(keep=True)
+                return
 
     def _choose(self, entries: Entries | None = None, keep: bool = False) -> None:
         lines = self.query_one(ConnectionLines)
@@ -241,6 +317,7 @@ class ConnectionsPage(Page):
         panel = self.query_one("#verdict", Static)
         entry = self.query_one(ConnectionLines).current
         capture = self.tui.capture
+        self.last = entry.key if entry is not None else self.last
         if entry is None or capture is None:
             panel.update(text_of([Piece(self._nothing(), "dim")]))
             return

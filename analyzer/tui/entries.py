@@ -129,6 +129,25 @@ class Entries:
         found: Places = order[low:high]
         return found
 
+    def place(self, entry: Entry) -> int:
+        """Where a row stands; -1 where it does not."""
+        if entry.connection >= 0:
+            return entry.connection
+        found = np.flatnonzero(self._plain == entry.channel)
+        return self.sockets + int(found[0]) if len(found) else -1
+
+    def named(self, key: str) -> Entry | None:
+        """The row of a connection's name; None where there is none."""
+        word, _, number = key.rpartition(" ")
+        if word == "tcp" and number.isdecimal():
+            streams = self.snapshot["channels"]["stream"][self._plain]
+            found = np.flatnonzero(streams == int(number)) + self.sockets
+        elif key[:1] == "c" and key[1:].isdecimal():
+            found = np.flatnonzero(self.snapshot["connections"]["key"] == int(key[1:]))
+        else:
+            return None
+        return self.entry(int(found[0])) if len(found) else None
+
     # -- activity ----------------------------------------------------------------------------------------------------
 
     @cached_property

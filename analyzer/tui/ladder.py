@@ -19,8 +19,10 @@ from analyzer.tui.entries import Entries, Entry
 from analyzer.tui.filtering import FilterBar
 from analyzer.tui.lines import Line, Lines, Piece
 from analyzer.tui.looks import STATE_STYLES, Signs, state_sign
-from analyzer.tui.page import Page, text_of
+from analyzer.tui.marks import letter_of, note_of
+from analyzer.tui.page import TIMES, Page, text_of
 from analyzer.tui.rungs import Kind, Rungs, Show, rungs_of
+from analyzer.tui.subject import Shown, Subject
 from dissectors.http.secrets import mask_target, mask_text
 from dissectors.notes import MEANINGS, Note, Severity
 from dissectors.schemas import NO_TIME
@@ -28,7 +30,8 @@ from dissectors.schemas import NO_TIME
 LOOKED_AT = 2048
 """Octets of a payload that a preview is made from."""
 SIDE_STYLES = ("client", "server")
-TIMES = ("since start", "since last", "time of day")
+LIFELINES = 3
+"""Pieces of a line between and with the lifelines; words stand behind them."""
 
 
 class LadderLines(Lines):
@@ -52,15 +55,20 @@ class LadderLines(Lines):
         """Rungs."""
         return len(self.rungs)
 
+    def subject(self, number: int) -> Subject:
+        """What a rung is."""
+        return Subject(self.entry, Kind(self.rungs.kind[number]), int(self.rungs.ref[number]))
+
     # -- one rung ----------------------------------------------------------------------------------------------------
 
     def line(self, number: int, width: int) -> Line:
         """Time, the space between the lifelines, and what is to be said."""
         kind, ref = Kind(self.rungs.kind[number]), int(self.rungs.ref[number])
         time_width, across = 12, max(min(width * 2 // 5, 54), 26)
-        line = [Piece(cut(self._time(number), time_width).rjust(time_width) + " ", "dim")]
-        line += DRAWN[kind](self, ref, number, across)
-        return line
+        mark = self.screen.tui.marks.of(Subject(self.entry, kind, ref).key)  # type: ignore[attr-defined]
+        line = [Piece(cut(self._time(number), time_width).rjust(time_width), "dim"), Piece(letter_of(mark), "odd")]
+        drawn = list(DRAWN[kind](self, ref, number, across))
+        return [*line, *drawn[:LIFELINES], *note_of(mark), *drawn[LIFELINES:]]
 
     def _time(self, number: int) -> str:
         time = int(self.rungs.time[number])
@@ -255,6 +263,7 @@ class LadderPage(Page):
     def on_mount(self) -> None:
         """Begin."""
         self.query_one(LadderLines).focus()
+        self.query_one(LadderLines).times = self.tui.times
         super().on_mount()
 
     def show(self, capture: Capture) -> None:
@@ -312,10 +321,31 @@ class LadderPage(Page):
         if at >= 0:
             lines.go(at)
 
-    def action_times(self) -> None:
+    def turn_to(self, subject: Subject) -> None:
+        """Show a rung, of this connection or another one."""
+        if subject.entry.key != self.entry.key and self.tui.capture is not None:
+            self.entry, self.expression, self.kinds = subject.entry, "", Show.ALL
+            self._fill(self.tui.capture, keep=False)
+        if subject.kind is not None:
+            self.go_to(subject.kind, subject.ref)
+
+    def subject(self) -> Subject | None:
+        """The rung under the cursor."""
+        lines = self.query_one(LadderLines)
+        return lines.subject(lines.cursor) if len(lines.rungs) else None
+
+    def shown(self) -> Shown | None:
+        """The messages or frames shown."""
+        lines = self.query_one(LadderLines)
+        name, kind = ("frames", Kind.FRAME) if self.frames else ("messages", Kind.MESSAGE)
+        rows = lines.rungs.ref[lines.rungs.kind == kind]
+        capture = self.tui.capture
+        return Shown(name, np.searchsorted(capture.view(name).rows, rows)) if capture is not None else None
+
+    def retime(self) -> None:
         """Since start, since the last rung, time of day."""
         lines = self.query_one(LadderLines)
-        lines.times = (lines.times + 1) % len(TIMES)
+        lines.times = self.tui.times
         lines.renew()
         self._titles()
 

@@ -27,6 +27,7 @@ STYLES = {
     "odd": Style(color=YELLOW),
     "note": Style(color=PINK),
     "line": Style(color="#5b6b82"),
+    "found": Style(color="#0f141b", bgcolor=YELLOW, bold=True),
 }
 """What things are, by what they mean."""
 CURSOR = Style(bgcolor="#27405c")
