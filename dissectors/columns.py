@@ -8,8 +8,9 @@ from dissectors.tables import Array
 
 
 def wider(values: Array, room: int, fill: int = 0) -> Array:
-    """Values with room for more. What is zero is not touched before it is used."""
-    wide = np.full(room, fill, values.dtype) if fill else np.zeros(room, values.dtype)
+    """Values, or rows of them, with room for more. What is zero is not touched before it is used."""
+    shape = (room, *values.shape[1:])
+    wide = np.full(shape, fill, values.dtype) if fill else np.zeros(shape, values.dtype)
     wide[: len(values)] = values
     return wide
 

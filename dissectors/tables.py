@@ -274,7 +274,17 @@ class Strings:
 
     def codes_of(self, texts: Iterable[Any]) -> list[int]:
         """The codes of a column of texts."""
+        texts = list(texts)
         codes, kept, held = self._codes, self.texts, self.held
+        count = len(texts)
+        more = sum(map(len, texts)) + count * TEXT_COST
+        if count > 1 and held + more <= self.limit and codes.keys().isdisjoint(texts) and len(set(texts)) == count:
+            # keys are all different and new: a step for each text would cost several times as much
+            new = range(len(kept), len(kept) + count)
+            codes.update(zip(texts, new, strict=True))
+            kept += texts
+            self.held += more
+            return list(new)
         found = []
         for text in texts:
             code = codes.get(text)

@@ -24,8 +24,8 @@ class PlainWalks:
 
     NAMES = (
         "analyzer.capture.walk", "analyzer.streams.flow_walk", "analyzer.streams.segment_walk", "dissectors.columns",
-        "dissectors.websocket.frame_walk", "dissectors.websocket.header_search", "dissectors.websocket.masking",
-        "dissectors.websocket.message_walk",
+        "dissectors.websocket.frame_walk", "dissectors.websocket.header_search", "dissectors.websocket.inflating",
+        "dissectors.websocket.masking", "dissectors.websocket.message_walk",
     )  # fmt: skip
 
     @classmethod

@@ -23,8 +23,8 @@ from analyzer.analysis.snapshot import Snapshot
 from analyzer.schemas import DATA
 from dissectors.websocket.deflate import Inflater
 from dissectors.websocket.masking import unmask
-from dissectors.websocket.message_walk import CONTEXT_LOST
 from dissectors.websocket.opcodes import CLOSE
+from dissectors.websocket.outcomes import CONTEXT_LOST
 
 LOOK = 64 << 20
 """Octets of one message that a look returns unless the caller asks for more: the largest default of any server is

@@ -9,7 +9,7 @@ whichever way they were read: so a reader span by span asks how many rows the ba
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -129,7 +129,7 @@ def by_direction(client: Array, of_client: Array, of_server: Array) -> Array:
     return pairs
 
 
-def gather(spans: Delivered, octets: memoryview, rows: Rows, begun: Container[int], known: Openings) -> Batch | None:
+def gather(spans: Delivered, octets: memoryview, rows: Rows, begun: Collection[int], known: Openings) -> Batch | None:
     """Openings in the chunk `octets` among the connections of `rows`, places in `spans`, but not in `begun`."""
     order = np.argsort(spans.slot[rows] >> 1, kind="stable")
     rows = rows[order]
@@ -149,29 +149,13 @@ def gather(spans: Delivered, octets: memoryview, rows: Rows, begun: Container[in
     first, second = first[fit], second[fit]
     by_response = np.argsort(second)
     first, second = first[by_response], second[by_response]
-    columns = (spans.slot[first], spans.position[first], length[first], spans.position[second],
-               np.minimum(length[second], LONGEST))  # fmt: skip
-    found = []
-    kinds: dict[int, int] = {}
-    openings: list[Opening] = []
-    for place, (slot, at, size, answer_at, answer_size) in enumerate(
-        zip(*(column.tolist() for column in columns), strict=True)
-    ):
-        if slot >> 1 in begun:
-            continue
-        read = known.read(bytes(octets[at : at + size]), bytes(octets[answer_at : answer_at + answer_size]))
-        if read is None:
-            continue
-        opening, key, accept = read
-        kind = kinds.get(opening.number)
-        if kind is None:
-            kind = kinds[opening.number] = len(openings)
-            openings.append(opening)
-        found.append((place, kind, key, accept))
-    if not found:
+    if begun:
+        fresh = np.array([stream not in begun for stream in (spans.slot[first] >> 1).tolist()], np.bool_)
+        first, second = first[fresh], second[fresh]
+    found = known.read_all(octets, spans.position[first], length[first], spans.position[second],
+                           np.minimum(length[second], LONGEST))  # fmt: skip
+    if found is None:
         return None
-    places, kind_of, keys, accepts = zip(*found, strict=True)
-    chosen = np.array(places)
-    first, second = first[chosen], second[chosen]
-    return Batch(first, second, spans.slot[first] >> 1, spans.slot[first] & 1, openings, np.array(kind_of), keys,
-                 accepts)  # fmt: skip
+    first, second = first[found.places], second[found.places]
+    return Batch(first, second, spans.slot[first] >> 1, spans.slot[first] & 1, found.openings, found.kinds, found.keys,
+                 found.accepts)  # fmt: skip

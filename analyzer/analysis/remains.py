@@ -16,8 +16,8 @@ from analyzer.streams.assembly import Assembly
 from dissectors.notes import Note
 from dissectors.schemas import FRAMES, MESSAGES, NO_TIME
 from dissectors.tables import Table
-from dissectors.websocket.message_walk import INVALID, NOT_TEXT, PLAIN, UNKNOWN
 from dissectors.websocket.opcodes import TEXT
+from dissectors.websocket.outcomes import INVALID, NOT_TEXT, PLAIN, UNKNOWN
 
 UNFINISHED = 5
 """The code of `schemas.INFLATES`."""

@@ -11,7 +11,7 @@ from analyzer.analysis.middle import RSV1, Piece
 from analyzer.analysis.openings import Agreed, by_direction
 from dissectors.http.upgrade import Handshake
 from dissectors.schemas import ACCEPTED
-from dissectors.websocket.message_walk import TRIED
+from dissectors.websocket.outcomes import TRIED
 
 UNKNOWN_DEFLATE = 1, (TRIED, TRIED), RSV1
 """What was agreed where nobody saw it."""

@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 
 from analyzer.capture.pcap import Found
-from analyzer.capture.records import Comment, InterfaceStatistics, Loss
-from analyzer.capture.walk import BLOCK_LIMIT, RecordRows, columns, walk_pcapng
+from analyzer.capture.records import BLOCK_LIMIT, Comment, InterfaceStatistics, Loss
+from analyzer.capture.walk import RecordRows, columns, walk_pcapng
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, distinct
 

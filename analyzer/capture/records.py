@@ -9,6 +9,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+RECORD_LIMIT = 16 << 20
+"""Octets. A longer classic record means that the file is damaged: tools write at most 256 KiB (MAXIMUM_SNAPLEN of
+libpcap), USB and D-Bus captures at most 128 MiB, none of which carries TCP."""
+BLOCK_LIMIT = 64 << 20
+"""Octets of one pcapng block."""
+
 
 @dataclass(frozen=True, slots=True)
 class Records:

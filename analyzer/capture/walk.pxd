@@ -2,11 +2,13 @@ cimport cython
 
 from dissectors.columns cimport Growing
 
+cdef long long RECORD_LIMIT, BLOCK_LIMIT
+
 cdef class RecordRows(Growing):
     pass
 
 @cython.locals(value=cython.longlong)
-cdef long long word(const unsigned char[::1] octets, Py_ssize_t at, bint big) except -1
+cdef long long word(const unsigned char[::1] octets, Py_ssize_t at, bint big) noexcept
 
 @cython.locals(code=cython.int, length=cython.int)
 cdef long long comment_of(const unsigned char[::1] octets, Py_ssize_t at, Py_ssize_t end, bint big) except -1

@@ -7,14 +7,12 @@ are checked once a record, not at each octet.
 
 from __future__ import annotations
 
+from analyzer.capture import records
 from dissectors.columns import Growing
 from dissectors.tables import Array
 
-RECORD_LIMIT = 16 << 20
-"""Octets. A longer classic record means that the file is damaged: tools write at most 256 KiB (MAXIMUM_SNAPLEN of
-libpcap), USB and D-Bus captures at most 128 MiB, none of which carries TCP."""
-BLOCK_LIMIT = 64 << 20
-"""Octets of one pcapng block."""
+RECORD_LIMIT, BLOCK_LIMIT = records.RECORD_LIMIT, records.BLOCK_LIMIT
+"""Typed copies: objects are compared slowly."""
 
 
 class RecordRows(Growing):
@@ -106,7 +104,7 @@ def walk_pcapng(octets: memoryview, at: int, stop: int, big: int, rows: RecordRo
             if length < 32:
                 return -1 - at
             captured = word(octets, at + 20, big)
-            padded = (captured + 3) & 0xFFFFFFFC
+            padded = captured + (-captured & 3)
             if padded > length - 32:
                 return -1 - at
             interface = word(octets, at + 8, big)

@@ -20,7 +20,8 @@ LANGUAGE = (
 )  # fmt: skip
 WALKS = (
     "analyzer.capture.walk", "analyzer.streams.flow_walk", "analyzer.streams.segment_walk", "dissectors.columns",
-    "dissectors.websocket.frame_walk", "dissectors.websocket.masking", "dissectors.websocket.message_walk",
+    "dissectors.websocket.frame_walk", "dissectors.websocket.inflating", "dissectors.websocket.masking",
+    "dissectors.websocket.message_walk",
 )  # fmt: skip
 """The hot modules, which are compiled where the package was built with a C compiler."""
 

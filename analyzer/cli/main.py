@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -272,6 +273,10 @@ def _run(options: argparse.Namespace) -> int:
 
 def run() -> None:
     """The console script."""
+    # no linear algebra is done here: without this numpy's BLAS starts a thread a core, which spin for a while
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # imports and rows make many objects and few cycles: at the usual threshold looking for those takes 5 % of a run
+    gc.set_threshold(100_000, 20, 20)
     status = main()
     try:
         sys.stdout.flush()

@@ -1,5 +1,7 @@
 cimport cython
 
+cdef long long LATE_PACKETS, LATE_OCTETS, HALF, LAST
+
 cdef class Flows:
     cdef readonly long long first, second
     cdef public long long count

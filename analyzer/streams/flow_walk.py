@@ -20,6 +20,8 @@ LATE_PACKETS = 16
 """A SYN counts as captured late only this early in a connection; an initial window has ten segments (RFC 6928)."""
 LATE_OCTETS = 1 << 20
 """And only this far before the lowest sequence number seen."""
+HALF, LAST = 0x7FFFFFFF, 0xFFFFFFFF
+"""Typed: Cython makes objects of literals that 32 bits do not hold."""
 
 
 class Flows:
@@ -115,7 +117,7 @@ def walk(
             side = 0 if flows.sender[stream] == sender else 1
             base = flows.base[2 * stream + side]
             if syn and not flags[packet] & 16 and base >= 0 and base != number:
-                before = (base - number - 1) & 0xFFFFFFFF
+                before = (base - number - 1) & LAST
                 late = not flows.opened[2 * stream + side] and flows.packets[stream] < LATE_PACKETS
                 fresh = not (late and before < LATE_OCTETS)
         if fresh:
@@ -136,7 +138,7 @@ def walk(
         if syn and not flows.opened[at]:
             flows.opened[at] = 1
             flows.base[at] = number
-        elif not flows.opened[at] and (flows.base[at] < 0 or ((number - flows.base[at]) & 0xFFFFFFFF) > 0x7FFFFFFF):
+        elif not flows.opened[at] and (flows.base[at] < 0 or ((number - flows.base[at]) & LAST) > HALF):
             flows.base[at] = number
         flows.packets[stream] += 1
         stream_of[packet] = stream

@@ -68,7 +68,8 @@ RECENT = 1024
 """Segments remembered for telling duplicates; must be a power of two."""
 
 UNTIMED = NO_TIME
-"""A typed copy."""
+HALF, LAST = 0x80000000, 0xFFFFFFFF
+"""Typed copies: Cython makes objects of literals that 32 bits do not hold."""
 
 FIGURES = (
     "retransmitted", "out_of_order", "duplicates", "keepalives", "probes", "stalls", "stalled", "longest_stall",
@@ -260,7 +261,7 @@ def _wider(old: memoryview, room: int, fill: int) -> memoryview:
 
 def distance(number: int) -> int:
     """A 32-bit difference as a signed number: the one definition of sequence arithmetic (RFC 9293 §3.4)."""
-    return ((number + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+    return ((number + HALF) & LAST) - HALF
 
 
 def emit(spans: Spans, slot: int, kind: int, offset: int, length: int, packet: int, at: int, position: int,
@@ -399,7 +400,7 @@ def settle(segments: Segments, spans: Spans, slot: int, release: int) -> None:
         return
     heap = segments.held[slot]
     lowest = heap[0][0]
-    segments.base[slot] = (segments.base[slot] + lowest) & 0xFFFFFFFF
+    segments.base[slot] = (segments.base[slot] + lowest) & LAST
     segments.highest[slot] -= lowest
     segments.held[slot] = [(item[0] - lowest, *item[1:]) for item in heap]
     unhold(segments, spans, slot, release)
@@ -599,7 +600,7 @@ def walk(
                     segments.endings.append((slot, 2, number))
                     emit(spans, slot, STREAM_RESET, segments.next[slot], 0, number, -1, -1, time_of[packet], number)
             elif bits & 2:
-                begin = (begin + 1) & 0xFFFFFFFF
+                begin = (begin + 1) & LAST
                 if length:
                     row = figure(segments, slot)
                     segments.figures[row, EARLY] += length
@@ -616,7 +617,7 @@ def walk(
             if bits & 1 and segments.ended[slot] & 1 == 0:
                 segments.ended[slot] |= 1
                 segments.endings.append((slot, 1, number))
-                segments.fin[slot] = (begin + length) & 0xFFFFFFFF
+                segments.fin[slot] = (begin + length) & LAST
         if bits & 16 and segments.settled[other]:
             reach = segments.next[other] + distance(ack[packet] - segments.base[other] - segments.next[other])
             if reach > segments.acked[other]:
@@ -627,7 +628,7 @@ def walk(
                     if trip >= 0 and (segments.trip[other] < 0 or trip < segments.trip[other]):
                         segments.trip[other] = trip
         if not length and bits & 7 == 0 and segments.settled[slot] and not segments.ended[slot]:
-            probe = (segments.base[slot] + segments.next[slot] - 1) & 0xFFFFFFFF
+            probe = (segments.base[slot] + segments.next[slot] - 1) & LAST
             if begin == probe:
                 row = figure(segments, slot)
                 segments.figures[row, PROBES if segments.shut[other] else KEEPALIVES] += 1

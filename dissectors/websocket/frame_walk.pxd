@@ -15,17 +15,19 @@ cdef class Parked(Growing):
     pass
 
 cdef int LOOK, MEDIUM, HIGH, GOOD
+cdef long long LAST, TOP
 
 cdef class Directions:
     cdef public long long count
     cdef public int searching
     cdef long long room
+    cdef public object state
     cdef public dict whole
     cdef public unsigned char[::1] head
-    cdef long long[::1] at, mode, filled, start, length, remaining, missing, passed, key, header_length, first_packet
-    cdef long long[::1] first_time, wanted, wanted_message, closed, client, deflate, defined, frames, opaque
-    cdef long long[::1] lost_from, ripe, recovered, evidence, proven
-    cdef long long[::1] last_key, key_step, key_told
+    cdef long long[:] at, mode, filled, start, length, remaining, missing, passed, key, header_length, first_packet
+    cdef long long[:] first_time, wanted, wanted_message, closed, client, deflate, defined, frames, opaque
+    cdef long long[:] lost_from, ripe, recovered, evidence, proven
+    cdef long long[:] last_key, key_step, key_told
 
 @cython.locals(row=cython.longlong)
 cpdef object note(NoteRows notes, int code, long long slot, long long offset, long long length, long long packet,

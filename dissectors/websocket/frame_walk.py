@@ -39,6 +39,8 @@ MEDIUM, HIGH = 32, 64
 """Bits of evidence from which on frames behind a loss have medium and high confidence."""
 GOOD = 6
 """Bits that a header which fits adds to them (`header_search`)."""
+LAST, TOP = 0xFFFFFFFF, 0x7FFFFFFFFFFFFFFF
+"""Typed: Cython makes objects of literals that 32 bits do not hold."""
 
 
 class FrameRows(Growing):
@@ -80,18 +82,19 @@ class NoteRows(Growing):
 
 
 class Directions:
-    """The state of all slots."""
+    """The state of all slots. What belongs to one slot stands together in memory: a walk goes from slot to slot, and
+    takes most columns of each."""
 
     def __init__(self) -> None:
         self.count = 0
         self.room = 256
         self.searching = 0
-        self.whole = {name: np.zeros(256, np.int64) for name in _STATE}
         self.head = np.zeros(256 * 14, np.uint8).data
-        self._bind()
+        self._bind(np.zeros((256, len(_STATE)), np.int64))
 
-    def _bind(self) -> None:
-        whole = self.whole
+    def _bind(self, state: Array) -> None:
+        self.state = state
+        whole = self.whole = {name: state[:, at] for at, name in enumerate(_STATE)}
         self.at = whole["at"].data
         self.mode = whole["mode"].data
         self.filled = whole["filled"].data
@@ -127,10 +130,8 @@ class Directions:
         first, stop = self.count, self.count + len(at)
         if stop > self.room:
             self.room = max(stop, 2 * self.room)
-            for name, column in self.whole.items():
-                self.whole[name] = wider(column, self.room)
             self.head = wider(np.asarray(self.head), 14 * self.room).data
-            self._bind()
+            self._bind(wider(self.state, self.room))
         self.count = stop
         for name, values in (("at", at), ("client", client), ("deflate", deflate), ("defined", defined)):
             self.whole[name][first:stop] = values
@@ -241,7 +242,7 @@ def read_header(directions: Directions, notes: NoteRows, slot: int, packet: int,
     directions.header_length[slot] = size
     directions.missing[slot] = 0
     directions.passed[slot] = 0
-    directions.remaining[slot] = length if length >= 0 else 0x7FFFFFFFFFFFFFFF
+    directions.remaining[slot] = length if length >= 0 else TOP
     directions.mode[slot] = 1
     if directions.recovered[slot]:
         fits = masked == (1 if directions.client[slot] else 0) and not rsv & ~directions.defined[slot]
@@ -300,7 +301,7 @@ def read_header(directions: Directions, notes: NoteRows, slot: int, packet: int,
 def compare_key(directions: Directions, notes: NoteRows, slot: int, key: int, packet: int, time: int) -> None:
     """RFC 6455 §5.3: a key must not tell the next. Keys that mask nothing do not count, and a sender is told of once.
     Three keys at equal distance come by chance once in 2^32."""
-    step = (key - directions.last_key[slot]) & 0xFFFFFFFF
+    step = (key - directions.last_key[slot]) & LAST
     code = 0
     if step == 0:
         code = Note.MASK_KEY_REPEATED

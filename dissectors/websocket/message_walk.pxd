@@ -2,7 +2,11 @@ cimport cython
 
 from dissectors.columns cimport Growing
 from dissectors.websocket.frame_walk cimport Events, NoteRows, note
+from dissectors.websocket.inflating cimport Inflating
 from dissectors.websocket.masking cimport unmask, utf8
+
+cdef int NOT_TEXT, VALID, INVALID, UNKNOWN, PLAIN, INFLATED, FAILED, CONTEXT_LOST, OVER_LIMIT, FINAL_BLOCK, TRIED, PROVEN, NO_TEXT
+cdef long long PINGS, CHECKPOINT
 
 cdef class MessageRows(Growing):
     pass
@@ -11,25 +15,22 @@ cdef class Folds:
     cdef public object strings
     cdef public long long limit
     cdef long long room
+    cdef public object state
     cdef public dict whole
-    cdef public list inflaters, recent, control, pings, windows
-    cdef long long[::1] open, opcode, compressed, frames, length, inflated, inflate, text, missing, first_frame
-    cdef long long[::1] first_time, start, takeover, deflate, lost, control_missing, control_time, close_row
-    cdef long long[::1] recent_length, messages, octets, inflated_octets, since, ping_count, fresh, last_time, recovered, holes
+    cdef public list inflaters, control, pings, windows
+    cdef long long[:] open, opcode, compressed, frames, length, inflated, inflate, text, missing, first_frame
+    cdef long long[:] first_time, start, takeover, deflate, lost, control_missing, control_time, close_row
+    cdef long long[:] messages, octets, inflated_octets, since, ping_count, last_time, recovered, holes
 
     cpdef object reserve(self, long long slots)
     cpdef object begin(self, long long slot, object deflate, object takeover)
     cpdef object let_go(self, long long slot)
 
-@cython.locals(recent=list)
-cdef object keep(Folds folds, long long slot, bytes out)
-
-cdef object window(Folds folds, long long slot)
-
 cdef object checkpoint(Folds folds, long long slot, long long row)
 
-@cython.locals(out=bytes)
-cdef object inflate(Folds folds, long long slot, object data)
+@cython.locals(inflater=Inflating, text=cython.longlong, outcome=cython.int)
+cdef object inflate(Folds folds, long long slot, const unsigned char[::1] octets, long long start, long long stop,
+                    long long key, long long phase, bint tail)
 
 cdef object unproven(Folds folds, long long slot)
 

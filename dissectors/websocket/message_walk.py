@@ -6,14 +6,10 @@ end the one message that a slot may have open; control frames stand between them
 at once, as they pass, and not kept: text runs through the UTF-8 state machine, compressed messages through the slot's
 inflater, piece by piece, the payload of a control frame (at most 125 octets, RFC 6455 §5.5) into a buffer.
 
-Compression (RFC 7692). A message is compressed where its first frame has RSV1 and permessage-deflate was agreed. All
-inflation uses a window of 2^15 octets, which fits every smaller one that may have been negotiated. After the last
-fragment 00 00 FF FF is fed. A sender may end a message in a final block (§7.2.3.4): zlib then returns nothing for all
-that follows, so the inflater is started anew with the last 32 KiB of output as its dictionary. Output is drained in
-pieces of `PIECE` octets and dropped, so that a small message that inflates to gigabytes costs time but no memory, and
-the window stays in step; above `limit` octets the message is given up, and with it the context. Where octets are
-missing the context is lost: with takeover for the rest of the direction, without it for this message only. A message
-whose context is lost is counted, never guessed.
+Compression (RFC 7692). A message is compressed where its first frame has RSV1 and permessage-deflate was agreed. After
+the last fragment 00 00 FF FF is fed to the slot's inflater (`inflating`). Above `limit` octets the message is given up,
+and with it the context. Where octets are missing the context is lost: with takeover for the rest of the direction,
+without it for this message only. A message whose context is lost is counted, never guessed.
 
 Where nobody saw what was agreed, deflate is tried (`TRIED`). The first message is inflated without a context, and so
 is each one behind a message that could not be. Blocks hold their own codes, and zlib refuses a distance that reaches
@@ -26,7 +22,6 @@ on with one that began there, and what a Pong answers may have been there.
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 import numpy as np
@@ -35,17 +30,18 @@ from dissectors.columns import Growing, wider
 from dissectors.notes import Note
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings
-from dissectors.websocket.deflate import PIECE, TAIL, WINDOW, raw_inflater
+from dissectors.websocket import outcomes
 from dissectors.websocket.frame_walk import Events, NoteRows, note
+from dissectors.websocket.inflating import Inflating
 from dissectors.websocket.masking import unmask, utf8
 
-NOT_TEXT, VALID, INVALID, UNKNOWN = 0, 1, 2, 3
-PLAIN, INFLATED, FAILED, CONTEXT_LOST, OVER_LIMIT, FINAL_BLOCK = 0, 1, 2, 3, 4, 5
-"""Codes of the column `inflate`; the last is inflated too, and becomes a note."""
+# typed copies
+NOT_TEXT, VALID, INVALID, UNKNOWN = outcomes.NOT_TEXT, outcomes.VALID, outcomes.INVALID, outcomes.UNKNOWN
+PLAIN, INFLATED, FAILED = outcomes.PLAIN, outcomes.INFLATED, outcomes.FAILED
+CONTEXT_LOST, OVER_LIMIT, FINAL_BLOCK = outcomes.CONTEXT_LOST, outcomes.OVER_LIMIT, outcomes.FINAL_BLOCK
+TRIED, PROVEN = outcomes.TRIED, outcomes.PROVEN
+NO_TEXT = outcomes.NO_TEXT
 
-NO_TAKEOVER, TAKEOVER, TRIED, PROVEN = range(4)
-"""What is known of a direction's context: whether its sender keeps it; or nothing, before and after a message that was
-inflated all the same."""
 PINGS = 1024
 """Pings of one direction that may wait for their pong at once."""
 CHECKPOINT = 1 << 20
@@ -62,15 +58,16 @@ class MessageRows(Growing):
 
 
 class Folds:
-    """The state of all slots. Slots 2n and 2n + 1 are the two directions of one connection."""
+    """The state of all slots, that of each together in memory. Slots 2n and 2n + 1 are the two directions of one
+    connection."""
 
     def __init__(self, strings: Strings, limit: int) -> None:
         self.strings = strings
         self.limit = limit
         self.room = 0
-        self.whole = {name: np.zeros(0, np.int64) for name in _STATE}
+        self.state = np.zeros((0, len(_STATE)), np.int64)
+        self.whole = {name: self.state[:, at] for at, name in enumerate(_STATE)}
         self.inflaters: list[Any] = []
-        self.recent: list[Any] = []
         self.control: list[Any] = []
         self.pings: list[Any] = []
         self.windows: list[tuple[int, int, bytes]] = []
@@ -80,12 +77,11 @@ class Folds:
         if slots <= self.room:
             return
         more = max(slots, 2 * self.room, 256) - self.room
-        for name, column in self.whole.items():
-            self.whole[name] = wider(column, self.room + more)
-        for objects in (self.inflaters, self.recent, self.control, self.pings):
+        self.state = wider(self.state, self.room + more)
+        for objects in (self.inflaters, self.control, self.pings):
             objects.extend([None] * more)
         self.room += more
-        whole = self.whole
+        whole = self.whole = {name: self.state[:, at] for at, name in enumerate(_STATE)}
         self.open = whole["open"].data
         self.opcode = whole["opcode"].data
         self.compressed = whole["compressed"].data
@@ -104,13 +100,11 @@ class Folds:
         self.control_missing = whole["control_missing"].data
         self.control_time = whole["control_time"].data
         self.close_row = whole["close_row"].data
-        self.recent_length = whole["recent_length"].data
         self.messages = whole["messages"].data
         self.octets = whole["octets"].data
         self.inflated_octets = whole["inflated_octets"].data
         self.since = whole["since"].data
         self.ping_count = whole["ping_count"].data
-        self.fresh = whole["fresh"].data
         self.last_time = whole["last_time"].data
         self.recovered = whole["recovered"].data
         self.holes = whole["holes"].data
@@ -124,7 +118,6 @@ class Folds:
     def let_go(self, slot: int) -> None:
         """The direction ended: its inflater is not needed any more."""
         self.inflaters[slot] = None
-        self.recent[slot] = None
         # where octets follow nevertheless (behind a RST that was not the peer's), the window before them is gone
         self.lost[slot] = 1
 
@@ -135,83 +128,43 @@ class Folds:
 
 _STATE = ("open", "opcode", "compressed", "frames", "length", "inflated", "inflate", "text", "missing", "first_frame",
           "first_time", "start", "takeover", "deflate", "lost", "control_missing", "control_time", "close_row",
-          "recent_length", "messages", "octets", "inflated_octets", "since", "ping_count", "fresh",
-          "last_time", "recovered", "holes")  # fmt: skip
-
-
-def keep(folds: Folds, slot: int, out: bytes) -> None:
-    """Remember inflated octets until they have left the window: a restart of the inflater needs them."""
-    recent = folds.recent[slot]
-    if recent is None:
-        recent = []
-        folds.recent[slot] = recent
-    recent.append(out)
-    folds.recent_length[slot] += len(out)
-    if folds.recent_length[slot] > 2 * WINDOW or len(recent) > 1024:
-        whole = b"".join(recent)[-WINDOW:]
-        folds.recent[slot] = [whole]
-        folds.recent_length[slot] = len(whole)
-
-
-def window(folds: Folds, slot: int) -> bytes:
-    """The last octets inflated, at most a window of them."""
-    recent = folds.recent[slot]
-    return b"".join(recent)[-WINDOW:] if recent else b""
+          "messages", "octets", "inflated_octets", "since", "ping_count", "last_time", "recovered",
+          "holes")  # fmt: skip
 
 
 def checkpoint(folds: Folds, slot: int, row: int) -> None:
     """Keep the window that stands behind message `row`."""
     folds.since[slot] = 0
-    folds.windows.append((slot, row, window(folds, slot)))
+    folds.windows.append((slot, row, folds.inflaters[slot].window()))
     if len(folds.windows) > CHECKPOINTS:
         del folds.windows[::2]
 
 
-def inflate(folds: Folds, slot: int, data: Any) -> None:
+def inflate(folds: Folds, slot: int, octets: memoryview, start: int, stop: int, key: int, phase: int,
+            tail: int) -> None:  # fmt: skip
     """Inflate a piece of the open message, and count what comes out."""
-    if folds.fresh[slot]:
-        folds.fresh[slot] = 0
-        if data == TAIL:  # a final block needs no tail; RFC 7692 §7.2.3.4 has senders add an empty block for it
-            return
     inflater = folds.inflaters[slot]
     if inflater is None:
-        inflater = raw_inflater()
+        inflater = Inflating()
         folds.inflaters[slot] = inflater
-    while True:
-        try:
-            out = inflater.decompress(data, PIECE)
-        except zlib.error:
-            folds.inflate[slot] = FAILED if folds.takeover[slot] < 2 else CONTEXT_LOST
-            folds.lost[slot] = 1
+    text = folds.text[slot] if folds.opcode[slot] == 1 else NO_TEXT
+    outcome = inflater.feed(octets, start, stop, key, phase, tail, text, folds.limit - folds.inflated[slot])
+    if outcome == FAILED:
+        folds.inflate[slot] = FAILED if folds.takeover[slot] < TRIED else CONTEXT_LOST
+        folds.lost[slot] = 1
+        return
+    if outcome == OVER_LIMIT:
+        folds.inflate[slot] = OVER_LIMIT
+        folds.lost[slot] = 1
+        return
+    folds.inflated[slot] += inflater.produced
+    if text != NO_TEXT:
+        folds.text[slot] = inflater.text
+        if inflater.text < 0 and folds.takeover[slot] == TRIED:
+            unproven(folds, slot)
             return
-        if out:
-            folds.inflated[slot] += len(out)
-            if folds.opcode[slot] == 1 and (folds.text[slot] or not out.isascii()):
-                folds.text[slot] = utf8(memoryview(out), 0, len(out), 0, 0, folds.text[slot])
-                if folds.text[slot] < 0 and folds.takeover[slot] == 2:
-                    unproven(folds, slot)
-                    return
-            if folds.takeover[slot]:
-                keep(folds, slot, out)
-            if folds.inflated[slot] > folds.limit:
-                folds.inflate[slot] = OVER_LIMIT
-                folds.lost[slot] = 1
-                return
-        if inflater.eof:
-            # RFC 7692 §7.2.3.4: a final block; what follows starts a new DEFLATE stream in the same window
-            folds.inflate[slot] = FINAL_BLOCK
-            data = inflater.unused_data
-            inflater = raw_inflater(window(folds, slot))
-            folds.inflaters[slot] = inflater
-            if not data or data == TAIL:
-                # fresh only while nothing was fed: behind part of a block the tail is that block's
-                folds.fresh[slot] = not data
-                return
-            continue
-        if len(out) < PIECE:
-            return
-        # a match may still be pending inside zlib even where it has taken all input
-        data = inflater.unconsumed_tail
+    if outcome == FINAL_BLOCK:
+        folds.inflate[slot] = FINAL_BLOCK
 
 
 def unproven(folds: Folds, slot: int) -> None:
@@ -255,9 +208,6 @@ def begin_message(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, f
             else:
                 folds.lost[slot] = 0
                 folds.inflaters[slot] = None
-                folds.recent[slot] = None
-                folds.recent_length[slot] = 0
-                folds.fresh[slot] = 0
         elif not folds.takeover[slot]:
             folds.inflaters[slot] = None
 
@@ -466,8 +416,8 @@ def walk(folds: Folds, events: Events, rows: MessageRows, notes: NoteRows, octet
         elif folds.compressed[slot]:
             whole = folds.length[slot] + events.cells[7, at]
             if (length or (last and whole)) and (folds.inflate[slot] == INFLATED or folds.inflate[slot] == FINAL_BLOCK):
-                inflate(folds, slot, unmask(octets, position, position + length, events.cells[3, at],
-                                            events.cells[4, at], last != 0))  # fmt: skip
+                inflate(folds, slot, octets, position, position + length, events.cells[3, at], events.cells[4, at],
+                        last != 0)  # fmt: skip
         elif length and folds.opcode[slot] == 1 and folds.text[slot] >= 0 and not folds.missing[slot]:
             folds.text[slot] = utf8(octets, position, position + length, events.cells[3, at], events.cells[4, at],
                                     folds.text[slot])  # fmt: skip

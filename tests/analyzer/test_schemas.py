@@ -14,7 +14,7 @@ from analyzer.schemas import TABLES
 from dissectors import schemas as floor
 from dissectors import tls
 from dissectors.http import dialogue, upgrade
-from dissectors.websocket import message_walk, scanner
+from dissectors.websocket import outcomes, scanner
 
 
 def spans_of_walk() -> tuple[int, ...]:
@@ -58,13 +58,13 @@ CODES: dict[str, tuple[dict[int, str], dict[int, str]]] = {
     ),
     "UTF-8": (
         floor.VERDICTS,
-        {message_walk.NOT_TEXT: "not-text", message_walk.VALID: "valid", message_walk.INVALID: "invalid",
-         message_walk.UNKNOWN: "unknown"},
+        {outcomes.NOT_TEXT: "not-text", outcomes.VALID: "valid", outcomes.INVALID: "invalid",
+         outcomes.UNKNOWN: "unknown"},
     ),
     "inflation": (
         floor.INFLATES,
-        {message_walk.PLAIN: "plain", message_walk.INFLATED: "inflated", message_walk.FAILED: "failed",
-         message_walk.CONTEXT_LOST: "context-lost", message_walk.OVER_LIMIT: "over-limit",
+        {outcomes.PLAIN: "plain", outcomes.INFLATED: "inflated", outcomes.FAILED: "failed",
+         outcomes.CONTEXT_LOST: "context-lost", outcomes.OVER_LIMIT: "over-limit",
          remains.UNFINISHED: "unfinished"},
     ),
 }  # fmt: skip

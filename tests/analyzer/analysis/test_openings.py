@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 from random import Random
 
+import numpy as np
 import pytest
 
-from dissectors.http.openings import Openings
+from dissectors.http.openings import Found, Openings, Places
 from tests.outcome import everything
 from tests.wire.captures import pcap
 from tests.wire.frames import CLOSE, TEXT, close_payload
@@ -68,7 +69,7 @@ def capture(seed: int) -> bytes:
 def test_rows_are_those_of_reading_in_full(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     octets = capture(seed)
     seen = {chunk: everything(octets, chunk) for chunk in (4 << 20, 20_000, 3_000)}
-    monkeypatch.setattr(Openings, "read", lambda *_: None)
+    monkeypatch.setattr(Openings, "read_all", lambda *_: None)
     expected = everything(octets)
     assert len(expected["tables"]["handshakes"]) > 60
     for chunk, found in seen.items():
@@ -76,26 +77,59 @@ def test_rows_are_those_of_reading_in_full(seed: int, monkeypatch: pytest.Monkey
 
 
 def test_most_are_known_at_sight(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers: list[bool] = []
-    read = Openings.read
+    asked, known = [], []
+    read_all = Openings.read_all
 
-    def watched(self: Openings, request: bytes, response: bytes) -> object:
-        found = read(self, request, response)
-        answers.append(found is not None)
+    def watched(self: Openings, octets: memoryview, requests: Places, *rest: Places) -> Found | None:
+        found = read_all(self, octets, requests, *rest)
+        asked.append(len(requests))
+        known.append(len(found.places) if found else 0)
         return found
 
-    monkeypatch.setattr(Openings, "read", watched)
+    monkeypatch.setattr(Openings, "read_all", watched)
     everything(capture(0))
-    assert answers.count(True) > 40
-    assert answers.count(False) > 5
+    assert sum(known) > 40
+    assert sum(asked) - sum(known) > 5
+
+
+def read_all(openings: Openings, *pairs: tuple[bytes, bytes]) -> list[tuple[int, int, str]]:
+    """Pairs of heads, one behind the other in one buffer: of those that are known their place, the number of their
+    opening, and the key."""
+    octets, cells = b"", []
+    for asked, answer in pairs:
+        cells.append((len(octets), len(asked), len(octets) + len(asked), len(answer)))
+        octets += asked + answer
+    found = openings.read_all(memoryview(octets), *np.array(cells, np.int64).T)
+    if found is None:
+        return []
+    numbers = [found.openings[kind].number for kind in found.kinds.tolist()]
+    return list(zip(found.places.tolist(), numbers, found.keys, strict=True))
 
 
 def test_a_key_or_accept_value_that_is_wrong_is_not_known() -> None:
     openings = Openings()
     good, other = key_of(1), key_of(2)
-    assert openings.read(request(key=good), response(good)) is not None
-    assert openings.read(request(key=other), response(other)) is not None
-    assert openings.read(request(key=other), response(good)) is None
     bad = "!" * 24
-    assert openings.read(request(key=bad), response(bad)) is None
-    assert openings.read(request(key=good) + b"\x81\x80abcd", response(good)) is None
+    pairs = [
+        (request(key=good), response(good)), (request(key=other), response(other)), (request(key=other), response(good)),
+        (request(key=bad), response(bad)), (request(key=good) + b"\x81\x80abcd", response(good)),
+        (request(key=other), response(other) + b"\x81\x02hi"),
+    ]  # fmt: skip
+    expected = [(0, 0, good), (1, 0, other), (5, 0, other)]
+    assert read_all(openings, *pairs) == expected
+    assert read_all(openings, *pairs) == expected, "what was learnt before"
+    assert [found for pair in pairs for found in read_all(Openings(), pair)] == [
+        (0, 0, good),
+        (0, 0, other),
+        (0, 0, other),
+    ]
+
+
+def test_many_kinds_among_each_other_keep_their_order() -> None:
+    pairs = [
+        (request(key=key_of(at), headers=(("Cookie", f"kind={at % 40}"),)), response(key_of(at))) for at in range(200)
+    ]
+    found = read_all(Openings(), *pairs)
+    assert [(place, key) for place, _, key in found] == [(at, key_of(at)) for at in range(200)]
+    assert [number for _, number, _ in found] == [found[at % 40][1] for at in range(200)]
+    assert len({number for _, number, _ in found}) == 40
