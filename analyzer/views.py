@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, tzinfo
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -137,8 +137,10 @@ NEVER_ABSENT: dict[str, tuple[str, ...]] = {
 """Tables in which a derived field always has a value."""
 
 
+@cache
 def fields_of(table: str) -> dict[str, Field]:
-    """The fields of a table by name. Tables below connections, such as packets, have their declared ones alone."""
+    """The fields of a table by name, shared by all who ask. Tables below connections, such as packets, have their
+    declared ones alone."""
     declared = {
         column.name: Field(
             column.name, kind_of(column), column.doc, 0 if column.unit == PACKET_ROW else column.null, column.values

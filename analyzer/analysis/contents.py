@@ -1,8 +1,8 @@
 """The way back from a row to its octets: fetched from the capture, unmasked and inflated when somebody looks.
 
 Theory of operation. A channel's direction is found in SPANS: the rows of its stream and direction, in stream order,
-say where in the capture each piece stands. An index of SPANS by slot is built once. What the capture does not hold
-reads as nothing, and the result says so.
+say where in the capture each piece stands. An index of SPANS is made for the slots that are looked at, one by one; for
+all of them at once where many are. What the capture does not hold reads as nothing, and the result says so.
 
 A compressed message with context takeover needs the 32 KiB that were inflated before it. Messages are usually read one
 after the other, so the inflater of each direction is kept at the message that it has reached; a message further back
@@ -31,7 +31,13 @@ LOOK = 64 << 20
 100 MiB (ws), the usual one 1 MiB (websockets)."""
 CACHE = 32 << 20
 """Octets of inflated messages kept."""
+FEW = 16
+"""Slots that are indexed one by one. Each costs a comparison of all spans, 3 ms for a million; sorting them all costs
+as much as a hundred of those, which a view of one connection must not wait for."""
 CUT = "cut at the limit"
+
+Index = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+"""Offsets of the spans of a slot, ascending, and the places of those in SPANS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ class Contents:
         self._inflaters: dict[int, tuple[int, Inflater, str]] = {}
         self._cache: OrderedDict[int, Payload] = OrderedDict()
         self._held = 0
+        self._slots: dict[int, Index] = {}
 
     @cached_property
     def _spans(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -61,36 +68,49 @@ class Contents:
         order = order[spans["kind"][order] == DATA]
         return slot[order], spans["offset"][order], order
 
+    def _index(self, channel: int, direction: int) -> Index:
+        """The spans of a channel's direction."""
+        stream = int(self.snapshot["channels"]["stream"][channel])
+        slot = 2 * stream + direction
+        if slot not in self._slots and len(self._slots) < FEW and "_spans" not in self.__dict__:
+            spans = self.snapshot["spans"]
+            mine = (spans["stream"] == stream) & (spans["direction"] == direction) & (spans["kind"] == DATA)
+            places = np.flatnonzero(mine)
+            offsets = spans["offset"][places]
+            if (offsets[1:] < offsets[:-1]).any():
+                order = np.argsort(offsets, kind="stable")
+                places, offsets = places[order], offsets[order]
+            self._slots[slot] = (offsets, places)
+        if slot in self._slots:
+            return self._slots[slot]
+        slots, offsets, order = self._spans
+        low, high = np.searchsorted(slots, [slot, slot + 1])
+        return offsets[low:high], order[low:high]
+
     def pieces(self, channel: int, direction: int, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
         """(stream offset, virtual offset, length) of what the capture holds of the range, in stream order."""
-        stream = int(self.snapshot["channels"]["stream"][channel])
-        slots, offsets, order = self._spans
-        slot = 2 * stream + direction
-        low, high = np.searchsorted(slots, [slot, slot + 1])
-        first = low + max(int(np.searchsorted(offsets[low:high], start, side="right")) - 1, 0)
+        offsets, places = self._index(channel, direction)
+        first = max(int(np.searchsorted(offsets, start, side="right")) - 1, 0)
         spans = self.snapshot["spans"]
         lengths, ats = spans["length"], spans["at"]
-        for index in range(first, int(high)):
+        for index in range(first, len(offsets)):
             offset = int(offsets[index])
             if offset >= stop:
                 return
-            length = int(lengths[order[index]])
+            length = int(lengths[places[index]])
             skip = max(start - offset, 0)
             if skip < length:
-                yield offset + skip, int(ats[order[index]]) + skip, min(length, stop - offset) - skip
+                yield offset + skip, int(ats[places[index]]) + skip, min(length, stop - offset) - skip
 
     def packet_of(self, channel: int, direction: int, offset: int) -> int:
         """The packet (row of PACKETS) that carried an octet of a channel's direction, -1 where the capture has none."""
-        stream = int(self.snapshot["channels"]["stream"][channel])
-        slots, offsets, order = self._spans
-        slot = 2 * stream + direction
-        low, high = np.searchsorted(slots, [slot, slot + 1])
-        at = low + int(np.searchsorted(offsets[low:high], offset, side="right")) - 1
-        if at < low:
+        offsets, places = self._index(channel, direction)
+        at = int(np.searchsorted(offsets, offset, side="right")) - 1
+        if at < 0:
             return -1
         spans = self.snapshot["spans"]
-        inside = offset < int(offsets[at]) + int(spans["length"][order[at]])
-        return int(spans["packet"][order[at]]) if inside else -1
+        inside = offset < int(offsets[at]) + int(spans["length"][places[at]])
+        return int(spans["packet"][places[at]]) if inside else -1
 
     def octets(self, channel: int, direction: int, start: int, stop: int) -> tuple[bytes, bool]:
         """The octets of a range of a channel's direction; False where some are missing. Those before others read as

@@ -49,11 +49,15 @@ def run(options: argparse.Namespace) -> int:
     if not possible("-" in files):
         raise UsageError("there is no terminal to draw on and to take keys from", "framescope summary FILE prints")
     if not files:
-        from analyzer.tui.welcome import Welcome
+        from analyzer.tui.welcome import LIVE, Welcome
 
         chosen = Welcome().run()
         if not chosen:
             return ExitStatus.OK
+        if chosen.startswith(LIVE):
+            from analyzer.cli.main import main
+
+            return main(["live", "-i", chosen.removeprefix(LIVE)])
         files = [chosen]
     if "-" in files:
         _keys_from_terminal()

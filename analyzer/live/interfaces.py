@@ -5,6 +5,20 @@ from __future__ import annotations
 import psutil
 
 
+def busy() -> list[tuple[str, str]]:
+    """Interfaces that are up, the busiest first, each with its addresses."""
+    addresses, states = psutil.net_if_addrs(), psutil.net_if_stats()
+    counters = psutil.net_io_counters(pernic=True)
+    found = []
+    for name, state in states.items():
+        if state.isup:
+            packets = counters[name].packets_recv + counters[name].packets_sent if name in counters else 0
+            here = [item.address.split("%")[0] for item in addresses.get(name, ())
+                    if item.family.name.startswith("AF_INET")]  # fmt: skip
+            found.append((-packets, name, f"{packets} packets so far  {', '.join(here)}"))
+    return [(name, story) for _, name, story in sorted(found)]
+
+
 def listed() -> str:
     """One line an interface, the busiest first."""
     addresses, states = psutil.net_if_addrs(), psutil.net_if_stats()

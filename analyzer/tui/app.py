@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.scrollbar import ScrollBar
+from textual.theme import Theme
 
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.api import Capture
@@ -30,7 +33,7 @@ from analyzer.tui.exports import Export, created
 from analyzer.tui.ladder import LadderLines, LadderPage
 from analyzer.tui.lines import Lines
 from analyzer.tui.loading import Progress, Reading
-from analyzer.tui.looks import THEME
+from analyzer.tui.looks import ASCII_KEYS, AsciiScrollBarRender, dress, wear
 from analyzer.tui.marks import Marks, MarksPage
 from analyzer.tui.memory import Memory
 from analyzer.tui.needles import Needle
@@ -87,8 +90,10 @@ class FramescopeApp(App[None]):
 
     def on_mount(self) -> None:
         """Begin to read."""
-        self.register_theme(THEME)
-        self.theme = THEME.name
+        dress(self)
+        self.theme_changed_signal.subscribe(self, self._recolour)
+        if self.ascii:
+            ScrollBar.renderer = AsciiScrollBarRender
         self._listen()
         self.memory.restore(self)
         self._map_keys()
@@ -117,10 +122,34 @@ class FramescopeApp(App[None]):
         self._reader.join(PATIENCE)
         return self._reader.is_alive()
 
+    def _recolour(self, theme: Theme) -> None:
+        """Another theme: what is drawn with colours of its own is drawn again."""
+        wear(theme.dark)
+        for screen in self.screen_stack:
+            for lines in screen.query(Lines):
+                lines.renew()
+            if isinstance(screen, Page) and screen.is_mounted and self.capture is not None:
+                screen.show(self.capture)
+
+    def get_key_display(self, binding: Binding) -> str:
+        """A key's name; without box drawing in letters."""
+        shown = super().get_key_display(binding)
+        return "".join(ASCII_KEYS.get(character, character) for character in shown) if self.ascii else shown
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys come first: the reading waits for what they do."""
+        if isinstance(event, events.InputEvent) and isinstance(self._reader, Reading):
+            self._reader.hold()
+        await super().on_event(event)
+
     # -- the capture -------------------------------------------------------------------------------------------------
 
     def _publish(self, snapshot: Snapshot, progress: Progress) -> None:
-        self.call_from_thread(self._show, snapshot, progress)
+        capture = Capture(snapshot)
+        for screen in tuple(self.screen_stack):
+            if isinstance(screen, Page):
+                screen.prepare(capture)
+        self.call_from_thread(self._show, capture, progress)
 
     def _fail(self, error: BaseException) -> None:
         self.call_from_thread(self._end, error)
@@ -129,12 +158,12 @@ class FramescopeApp(App[None]):
         self.failure = error
         self.exit(return_code=1)
 
-    def _show(self, snapshot: Snapshot, progress: Progress) -> None:
+    def _show(self, capture: Capture, progress: Progress) -> None:
         self.progress = progress
-        self.reading = not snapshot.finished
-        self.capture = Capture(snapshot)
+        self.reading = not capture.snapshot.finished
+        self.capture = capture
         if self.search is not None:
-            self.search.go_on(snapshot)
+            self.search.go_on(capture.snapshot)
         for screen in self.screen_stack:
             if isinstance(screen, Page) and screen.is_mounted:
                 screen.show(self.capture)

@@ -35,7 +35,7 @@ def diagram(fields: list[Field], octets: bytes, signs: Signs, chosen: str = "") 
         for left, right in pairwise(cuts):
             field = next((one for one in inside if one.bit <= start + left < one.bit + one.bits), None)
             width = 2 * (right - left) - 1
-            style = "bad" if field and field.name == chosen else FIELD_STYLES.get(field.name if field else "", "plain")
+            style = "here" if field and field.name == chosen else FIELD_STYLES.get(field.name if field else "", "plain")
             names.append(Piece(_name(field, width).center(width), style))
             shown = " ".join(bits[start + left : start + right])
             values.append(Piece(shown.center(width), style))
@@ -57,7 +57,7 @@ def legend(fields: list[Field], chosen: str = "") -> list[Line]:
         )
         mark = ">" if field.name == chosen else " "
         value = f"0x{field.value:X}" if field.name in ("opcode", "masking key") else str(field.value)
-        style = "bad" if field.name == chosen else FIELD_STYLES.get(field.name, "plain")
+        style = "here" if field.name == chosen else FIELD_STYLES.get(field.name, "plain")
         told.append(
             [Piece(f"{mark} {field.name:<24}", style),
              Piece(f"{value:>12}  "), Piece(f"{field.meaning}  "), Piece(f"{octet}, {field.source}", "dim")]

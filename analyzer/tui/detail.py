@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
-from hashlib import sha1
 from typing import ClassVar
 
-from rich.syntax import Syntax
-from rich.text import Text
+import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Footer, Static, TabbedContent, TabPane
 
-from analyzer.analysis.verdicts import ended_itself, tell
 from analyzer.api import Capture
-from analyzer.escape import printable
-from analyzer.times import size
 from analyzer.tui.bits import diagram, legend
+from analyzer.tui.body import Body, Row, Target
 from analyzer.tui.entries import Entry
 from analyzer.tui.ladder import LadderLines
 from analyzer.tui.lanes import lanes
 from analyzer.tui.lines import Line, Piece
-from analyzer.tui.looks import STATE_STYLES
 from analyzer.tui.octets import Octets
 from analyzer.tui.page import Page, text_of
-from analyzer.tui.rungs import Kind
-from analyzer.tui.subject import Subject, message_of
-from dissectors.http.secrets import mask_text
-from dissectors.http.upgrade import GUID
+from analyzer.tui.panel import safe
+from analyzer.tui.payloads import SHOWN, accept_steps, head_lines, laid_out
+from analyzer.tui.rungs import Kind, frame_and_message
+from analyzer.tui.subject import Subject
+from analyzer.tui.why import why
 from dissectors.websocket.header import Field, fields
-from dissectors.websocket.opcodes import close_code_name
+from dissectors.websocket.opcodes import CLOSE, close_code_name
 
-SHOWN = 256 << 10
-"""Octets of a payload that are laid out; the rest is said to be there."""
 DRAWN = 64
 """Octets of a frame that the diagram draws: its header and the begin of its payload."""
 TABS = {"message": "Message", "bits": "Bits", "octets": "Octets", "packets": "Packets", "handshake": "Handshake",
@@ -79,8 +71,8 @@ class DetailPage(Page):
         """The parts."""
         yield Static("", id="headline", markup=False)
         with TabbedContent(initial=self._first_tab or self.tui.tab):
-            with TabPane("1 Message", id="message"), VerticalScroll():
-                yield Static("", id="body", markup=False)
+            with TabPane("1 Message", id="message"):
+                yield Body(self.signs, "body")
             with TabPane("2 Bits", id="bits"), VerticalScroll():
                 yield Static("", id="diagram", markup=False)
             with TabPane("3 Octets", id="octets"):
@@ -92,9 +84,9 @@ class DetailPage(Page):
                     yield Static("", id="request", markup=False)
                     yield Static("", id="response", markup=False)
                 yield Static("", id="accept", markup=False)
-            with TabPane("6 Close", id="close"), VerticalScroll():
-                yield Static("", id="why", markup=False)
-        yield Footer()
+            with TabPane("6 Close", id="close"):
+                yield Body(self.signs, "why")
+        yield Footer(compact=True)
 
     def show(self, capture: Capture) -> None:
         """Another snapshot, or another rung."""
@@ -102,10 +94,10 @@ class DetailPage(Page):
             return
         number = self.ladder.cursor
         kind, ref = Kind(self.ladder.rungs.kind[number]), int(self.ladder.rungs.ref[number])
-        self.query_one("#headline", Static).update(
-            text_of([Piece(f" {number + 1} of {len(self.ladder.rungs)}  ", "dim"), *self.ladder.line(number, 200)])
-        )
-        frame, message = _frame_and_message(capture, kind, ref)
+        place = Piece(f" {number + 1} of {len(self.ladder.rungs)}  ", "dim")
+        drawn = self.ladder.line(number, max(self.size.width - 14, 66))
+        self.query_one("#headline", Static).update(text_of([place, *drawn]))
+        frame, message = frame_and_message(capture, kind, ref)
         self._message(capture, kind, ref, message, frame)
         self._frame(capture, frame, message)
         self._handshake(capture, ref if kind in (Kind.REQUEST, Kind.RESPONSE) else -1)
@@ -114,25 +106,25 @@ class DetailPage(Page):
     # -- the tabs ----------------------------------------------------------------------------------------------------
 
     def _message(self, capture: Capture, kind: Kind, ref: int, message: int, frame: int) -> None:
-        body = self.query_one("#body", Static)
+        body = self.query_one("#body", Body)
         if message >= 0:
             payload = capture._contents.message_payload(message)
             cells = capture.snapshot["messages"].row(message)
-            if cells["close_code"] >= 0 or cells["opcode"] == 8:
+            if cells["close_code"] >= 0 or cells["opcode"] == CLOSE:
                 code = cells["close_code"]
                 told = f"{code} {close_code_name(code)}" if code >= 0 else "no code"
-                reason = printable(capture.snapshot.text(cells["close_reason"]))
-                body.update(text_of([Piece("Close ", "bold"), Piece(told)], [Piece(reason)]))
+                reason = safe(capture.snapshot.text(cells["close_reason"]))
+                body.show([Row([Piece("Close ", "bold"), Piece(told)]), Row([Piece(reason)])])
                 return
-            body.update(laid_out(payload.octets, "" if payload.whole else payload.why))
+            body.show(laid_out(payload.octets, "" if payload.whole else payload.why))
         elif frame >= 0:
-            body.update(laid_out(capture._contents.frame_payload(frame), ""))
+            body.show(laid_out(capture._contents.frame_payload(frame), ""))
         elif kind in (Kind.REQUEST, Kind.RESPONSE):
             found = capture.exchanges.numbered(ref)
             head = (found.request if kind is Kind.REQUEST else found.response) if found is not None else b""
-            body.update(text_of(*head_lines(head)))
+            body.show([Row(line) for line in head_lines(head)])
         else:
-            body.update(text_of([Piece("no payload here: choose a message or a frame", "dim")]))
+            body.show([Row([Piece("no payload here: choose a message or a frame", "dim")])])
 
     def _frame(self, capture: Capture, frame: int, message: int) -> None:
         chart, packets = self.query_one("#diagram", Static), self.query_one("#lanes", Static)
@@ -161,6 +153,7 @@ class DetailPage(Page):
         rest = len(self._wire) - header
         lines.append([Piece(f"  {'payload':<24}"), Piece(f"{rest:>12}  "), Piece("octets follow the header", "dim")])
         self.query_one("#diagram", Static).update(text_of(*lines))
+        self.query_one(Octets).light(diagram(self._fields, octets, self.signs, chosen))
 
     def _shake(self, capture: Capture) -> dict[str, int] | None:
         if self.entry.connection < 0:
@@ -182,33 +175,7 @@ class DetailPage(Page):
         self.query_one("#accept", Static).update(text_of(*lines))
 
     def _close(self, capture: Capture) -> None:
-        panel = self.query_one("#why", Static)
-        if self.entry.connection < 0:
-            panel.update(text_of([Piece(self.entry.verdict)]))
-            return
-        telling = tell(capture.snapshot, self.entry.connection)
-        style = STATE_STYLES.get(self.entry.state, "plain")
-        lines: list[Line] = [[Piece(_safe(telling.sentence), style)], [], [Piece("likely cause", "bold")]]
-        lines.append([Piece(f"  {_safe(telling.likely)}", "odd" if telling.cause else "dim")])
-        if telling.incident:
-            lines.append([Piece(f"  {_safe(telling.incident)}", "bad")])
-        lines += [[Piece("  or: ", "dim"), Piece(_safe(other))] for other in telling.alternatives]
-        if telling.tries:
-            lines += [[], [Piece("what to try", "bold")]]
-            lines += [[Piece(f"  {_safe(attempt)}")] for attempt in telling.tries]
-        lines += [[], [Piece("evidence", "bold")]]
-        for item in telling.evidence:
-            where = f"packet {item.packet + 1}" if item.packet >= 0 else ""
-            lines.append([Piece(f"  {where:<14}", "dim"), Piece(_safe(item.text))])
-        close = capture.snapshot["closes"].row(self.entry.connection)
-        lines += [[], [Piece("what each side's API reports (RFC 6455 §7.1.5)", "bold")]]
-        for side in ("client", "server"):
-            code = close[f"{side}_reported"]
-            told = f"{code} {close_code_name(code)}" if code >= 0 else "not known: still open, or packets are missing"
-            if code >= 0 and ended_itself(close, side):
-                told = f"would be {told}: it ended TCP itself"
-            lines.append([Piece(f"  {side:<14}", side), Piece(told)])
-        panel.update(text_of(*lines))
+        self.query_one("#why", Body).show(why(capture, self.entry))
 
     # -- what actions are about --------------------------------------------------------------------------------------
 
@@ -254,7 +221,7 @@ class DetailPage(Page):
         capture = self.tui.capture
         number = self.ladder.cursor
         kind, ref = Kind(self.ladder.rungs.kind[number]), int(self.ladder.rungs.ref[number])
-        frame = _frame_and_message(capture, kind, ref)[0] if capture is not None else -1
+        frame = frame_and_message(capture, kind, ref)[0] if capture is not None else -1
         if capture is None or frame < 0:
             return ""
         cells = capture.snapshot["frames"].row(frame)
@@ -272,6 +239,31 @@ class DetailPage(Page):
             self.query_one(Octets).zoom()
         else:
             super().action_zoom_pane()
+
+    def on_body_followed(self, event: Body.Followed) -> None:
+        """Go to the rung that a piece of evidence is about."""
+        at = self._rung_of(event.target)
+        if at < 0:
+            self.notify("that packet is no rung of the ladder as it is shown", timeout=3)
+            return
+        self.ladder.go(at)
+        self.action_tab("message")
+        if self.tui.capture is not None:
+            self.show(self.tui.capture)
+
+    def _rung_of(self, target: Target) -> int:
+        """The rung of a frame, of its message, or of a packet that ended TCP; -1 where none is shown."""
+        rungs, capture = self.ladder.rungs, self.ladder.capture
+        if target.frame >= 0:
+            frame, message = frame_and_message(capture, Kind.FRAME, target.frame)
+            return max(rungs.find(Kind.FRAME, frame), rungs.find(Kind.MESSAGE, message))
+        for kind, table in ((Kind.END, "endings"), (Kind.NOTE, "notes")):
+            places = np.flatnonzero(rungs.kind == kind)
+            packets = capture.snapshot[table].take("packet", rungs.ref[places])
+            found = places[packets == target.packet]
+            if len(found):
+                return int(found[0])
+        return -1
 
     def action_walk(self, step: int) -> None:
         """To the next rung."""
@@ -292,95 +284,6 @@ class DetailPage(Page):
     def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
         """Keep the tab for the next rung, and let keys reach it."""
         self.tui.tab = event.pane.id or "message"
-        for widget in event.pane.query("HexLines, VerticalScroll"):
+        for widget in event.pane.query("Lines, VerticalScroll"):
             widget.focus()
             break
-
-
-def _safe(text: str) -> str:
-    """Words that may hold what peers sent."""
-    return printable(mask_text(text))
-
-
-def _frame_and_message(capture: Capture, kind: Kind, ref: int) -> tuple[int, int]:
-    """The frame and the message that a rung is about, -1 for none. Of a fragmented message the first frame."""
-    if kind is Kind.MESSAGE:
-        return capture.snapshot["messages"].row(ref)["first_frame"], ref
-    if kind is Kind.FRAME:
-        return ref, message_of(capture, kind, ref)
-    return -1, -1
-
-
-def laid_out(octets: bytes, why: str) -> Text | Syntax:
-    """A payload for reading: JSON indented and coloured, text, else a dump."""
-    shown = octets[:SHOWN]
-    try:
-        text = shown.decode()
-    except UnicodeDecodeError:
-        text = ""
-        if len(octets) > SHOWN:
-            text = shown.decode("utf-8", "ignore")
-    lines: list[Line] = [[Piece(f"{size(len(octets))}{': ' + why if why else ''}", "bad" if why else "dim")]]
-    if text and (values := json_values(text)):
-        pretty = "\n".join(json.dumps(value, indent=2, ensure_ascii=False) for value in values)
-        safe = "\n".join(printable(line) for line in mask_text(pretty).split("\n"))
-        return Syntax(safe, "json", theme="ansi_dark", background_color="default", word_wrap=True)
-    if text:
-        lines += [[Piece(printable(line))] for line in mask_text(text).split("\n")]
-    else:
-        for at in range(0, min(len(shown), 16 << 10), 16):
-            part = shown[at : at + 16]
-            letters = "".join(chr(octet) if 32 <= octet < 127 else "." for octet in part)
-            lines.append([Piece(f"{at:06x}  ", "dim"), Piece(f"{part.hex(' '):<49}"), Piece(letters, "dim")])
-    if len(octets) > SHOWN:
-        lines.append([Piece(f"{size(len(octets) - SHOWN)} more", "dim")])
-    return text_of(*lines)
-
-
-def json_values(text: str) -> list[object]:
-    """The JSON values that a text consists of, several in a row too; none where it is anything else."""
-    decoder = json.JSONDecoder()
-    values: list[object] = []
-    at = 0
-    try:
-        while at < len(text):
-            value, at = decoder.raw_decode(text, at)
-            values.append(value)
-            while at < len(text) and text[at] in " \t\r\n\x1e,":
-                at += 1
-    except (ValueError, RecursionError):
-        return []
-    return values if any(isinstance(value, dict | list) for value in values) else []
-
-
-def head_lines(head: bytes) -> list[Line]:
-    """A head as it crossed the wire; what WebSocket needs stands out."""
-    lines: list[Line] = []
-    for number, line in enumerate(head.decode("latin-1").split("\r\n")):
-        name, colon, value = line.partition(":")
-        if number == 0 or not colon:
-            lines.append([Piece(printable(mask_text(line)), "bold" if number == 0 else "plain")])
-            continue
-        marked = name.lower().startswith("sec-websocket") or name.lower() in ("upgrade", "connection")
-        shown = printable(mask_text(line))[len(name) + 1 :] if not marked else printable(value)
-        lines.append([Piece(printable(name), "odd" if marked else "dim"), Piece(":", "dim"), Piece(shown)])
-    return lines
-
-
-def accept_steps(key: str, accept: str) -> list[Line]:
-    """How a server makes the accept value (RFC 6455 §4.2.2), step by step."""
-    joined = key + GUID.decode()
-    digest = sha1(joined.encode("utf-8", "replace"), usedforsecurity=False).digest()
-    expected = b64encode(digest).decode()
-    verdict = (
-        ("= what the server sent", "good")
-        if expected == accept
-        else (f"but the server sent {printable(accept) or 'none'}", "bad")
-    )
-    return [
-        [], [Piece("the accept value, recomputed (RFC 6455 §4.2.2)", "bold")],
-        [Piece("  key               ", "dim"), Piece(printable(key), "client")],
-        [Piece("  + the fixed GUID  ", "dim"), Piece(printable(joined))],
-        [Piece("  SHA-1             ", "dim"), Piece(digest.hex(" "))],
-        [Piece("  base64            ", "dim"), Piece(expected, "server"), Piece(f"  {verdict[0]}", verdict[1])],
-    ]  # fmt: skip

@@ -46,7 +46,7 @@ def exports(capture: Capture, subject: Subject | None, shown: Shown | None) -> l
     if row >= 0:
         found.append(_payload(capture, subject, row))
     if capture.snapshot.finished:
-        stream = int(capture.snapshot["channels"]["stream"][subject.entry.channel])
+        stream = subject.entry.stream
         name = file_name(f"{base}-{subject.entry.key}.pcapng")
         found.append(Export("p", f"connection {subject.entry.key} as pcapng", "its packets, as captured", name,
                             partial(_packets, capture, stream)))  # fmt: skip

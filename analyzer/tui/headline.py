@@ -16,6 +16,9 @@ from dissectors.schemas import NO_TIME
 
 WORST = ((Severity.MUST, "bad"), (Severity.SHOULD, "odd"), (Severity.ODD, "dim"))
 
+BAR = 12
+"""Characters of the progress bar."""
+
 
 class Headline(Static):
     """Two lines at most."""
@@ -30,7 +33,7 @@ class Headline(Static):
         page = self.screen
         assert isinstance(page, Page)
         names = ", ".join(printable(name.rpartition("/")[2]) for name in snapshot.source.names)
-        line = [Piece(f" {names} ", "bold"), Piece(f" {count(traffic.packets, 'packet')}")]
+        line = [Piece(f" {names} ", "bold"), *self._progress(page), Piece(f" {count(traffic.packets, 'packet')}")]
         if traffic.first_time != NO_TIME and traffic.packets:
             line.append(Piece(f" in {duration(traffic.last_time - traffic.first_time)}"))
         line.append(Piece(f"  {count(len(snapshot['connections']), 'WebSocket')}"))
@@ -43,11 +46,18 @@ class Headline(Static):
         for severity, style in WORST:
             if severities[severity]:
                 line.append(Piece(f"  {page.signs.warning} {severities[severity]} {severity.name.lower()}", style))
-        progress = page.tui.progress
-        if page.tui.reading and progress is not None:
-            share = progress.done / progress.total if progress.total else 0.0
-            left = f", {duration(int(progress.left * 1e9))} left" if progress.left >= 0 else ""
-            line.append(Piece(f"  reading {share:.0%}{left}", "odd"))
-        elif snapshot.problems:
+        if snapshot.finished and snapshot.problems:
             line.append(Piece(f"  {printable(snapshot.problems[0])}", "bad"))
         self.update(text_of(line))
+
+    def _progress(self, page: Page) -> list[Piece]:
+        """How far the capture is read, and for how long still; nothing once it is."""
+        progress = page.tui.progress
+        if not page.tui.reading or progress is None:
+            return []
+        if progress.total <= 0 or progress.left < 0:
+            return [Piece(f" reading, {size(progress.done)} so far ", "odd")]
+        done = min(progress.done * BAR // progress.total, BAR)
+        left = f" {progress.done / progress.total:.0%}, {duration(int(progress.left * 1e9))} left "
+        return [Piece(f" {page.signs.bars[-1] * done}", "odd"), Piece(page.signs.across * (BAR - done), "dim"),
+                Piece(left, "odd")]  # fmt: skip

@@ -17,8 +17,16 @@ from analyzer.tui.page import text_of
 
 WORDS = """\
 A frame is a WebSocket frame (RFC 6455 §5.2). What Wireshark calls a frame is a packet here, with the same number.
-Blue is the client, orange the server; arrows point the way that octets went. A time with + counts from the first
-octet of the connection. 1005, 1006 and 1015 never cross a wire: they are what an API reports."""
+Blue is the client, orange the server; arrows point the way that octets went, brackets join the fragments of a message.
+A time with + counts from the first octet of the connection. 1005, 1006 and 1015 never cross a wire: they are what an
+API reports. Most things can be clicked: a line, a second time to open it, a column's name to sort by it, a tab."""
+LEFT_OUT = ("scroll_", "page_", "app.focus_", "screen.", "help_quit", "copy_text", "quit_", "app.help")
+"""Actions that every Textual program has, and nobody asks for here."""
+
+
+def told(action: str) -> bool:
+    """Whether help tells of an action."""
+    return not action.startswith(LEFT_OUT)
 
 
 class HelpScreen(ModalScreen[None]):
@@ -39,6 +47,7 @@ class HelpScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         """Begin."""
         self.query_one("#help").border_title = "help"
+        self.set_class(any(screen.has_class("ascii") for screen in self.app.screen_stack), "ascii")
         self._tell("")
         self.query_one(Input).focus()
 

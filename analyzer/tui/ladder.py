@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -13,25 +12,30 @@ from textual.widgets import Footer, Static
 from analyzer.analysis.verdicts import duration
 from analyzer.api import Capture
 from analyzer.errors import FilterError
-from analyzer.escape import cut, preview, printable
-from analyzer.times import clock, size
+from analyzer.escape import cut
+from analyzer.times import clock
+from analyzer.tui.arrows import DRAWN, Drawing
 from analyzer.tui.entries import Entries, Entry
 from analyzer.tui.filtering import FilterBar
 from analyzer.tui.lines import Line, Lines, Piece
 from analyzer.tui.looks import STATE_STYLES, Signs, state_sign
 from analyzer.tui.marks import letter_of, note_of
 from analyzer.tui.page import TIMES, Page, text_of
-from analyzer.tui.rungs import Kind, Rungs, Show, rungs_of
+from analyzer.tui.panel import relatives, safe
+from analyzer.tui.rungs import Kind, Rungs, Show, frame_and_message, places_of, rungs_of
 from analyzer.tui.subject import Shown, Subject
-from dissectors.http.secrets import mask_target, mask_text
-from dissectors.notes import MEANINGS, Note, Severity
 from dissectors.schemas import NO_TIME
 
-LOOKED_AT = 2048
-"""Octets of a payload that a preview is made from."""
-SIDE_STYLES = ("client", "server")
-LIFELINES = 3
+TIMELESS = (Kind.SILENCE, Kind.BORDER, Kind.NOTE, Kind.GAP)
+"""Rungs that show no time."""
+TIME_WIDTH = 12
+LIFELINES = 5
 """Pieces of a line between and with the lifelines; words stand behind them."""
+
+
+def across(width: int) -> int:
+    """Characters from lifeline to lifeline, on a line of a width."""
+    return max(min(width * 2 // 5, 60), 26)
 
 
 class LadderLines(Lines):
@@ -42,14 +46,19 @@ class LadderLines(Lines):
         self.signs = signs
         self.capture: Capture = None  # type: ignore[assignment]  # before the first snapshot
         self.entry: Entry = None  # type: ignore[assignment]
-        self.rungs = Rungs(np.empty(0, np.uint8), np.empty(0, np.int64), np.empty(0, np.int64))
+        self.rungs = Rungs()
+        self.client = 0
         self.times = 0
+        self._start = NO_TIME
 
-    def show(self, capture: Capture, entry: Entry, rungs: Rungs, keep: bool) -> None:
-        """Other rungs."""
+    def show(self, capture: Capture, entry: Entry, rungs: Rungs, at: int = -1) -> None:
+        """Other rungs; `at` is where the one under the cursor stands now, -1 to begin at the top."""
         self.capture, self.entry, self.rungs = capture, entry, rungs
-        self.client = int(capture.snapshot["channels"]["client"][entry.channel])
-        self.renew(keep)
+        self.client = int(capture.snapshot["encrypted"]["client_direction"][entry.encrypted] if entry.encrypted >= 0
+                          else capture.snapshot["channels"]["client"][entry.channel])  # fmt: skip
+        known = np.flatnonzero(rungs.time[:1024] != NO_TIME)
+        self._start = int(rungs.time[known[0]]) if len(known) else NO_TIME
+        self.renew(at >= 0, at)
 
     def length(self) -> int:
         """Rungs."""
@@ -59,179 +68,33 @@ class LadderLines(Lines):
         """What a rung is."""
         return Subject(self.entry, Kind(self.rungs.kind[number]), int(self.rungs.ref[number]))
 
-    # -- one rung ----------------------------------------------------------------------------------------------------
-
     def line(self, number: int, width: int) -> Line:
         """Time, the space between the lifelines, and what is to be said."""
         kind, ref = Kind(self.rungs.kind[number]), int(self.rungs.ref[number])
-        time_width, across = 12, max(min(width * 2 // 5, 54), 26)
         mark = self.screen.tui.marks.of(Subject(self.entry, kind, ref).key)  # type: ignore[attr-defined]
-        line = [Piece(cut(self._time(number), time_width).rjust(time_width), "dim"), Piece(letter_of(mark), "odd")]
-        drawn = list(DRAWN[kind](self, ref, number, across))
-        return [*line, *drawn[:LIFELINES], *note_of(mark), *drawn[LIFELINES:]]
+        drawing = Drawing(self.capture, self.entry, self.rungs, self.signs, self.client, across(width))
+        drawn = list(DRAWN[kind](drawing, ref, number))
+        return [*self._margin(number, letter_of(mark)), *drawn[:LIFELINES], *note_of(mark), *drawn[LIFELINES:]]
+
+    def _margin(self, number: int, letter: str) -> list[Piece]:
+        """The time, and in front of it the letter of a mark."""
+        told = cut(self._time(number), TIME_WIDTH).rjust(TIME_WIDTH)
+        if letter == " ":
+            return [Piece(told, "dim")]
+        return [Piece(letter, "odd"), Piece(told[1:] if told[0] == " " else told[:-1], "dim")]
 
     def _time(self, number: int) -> str:
         time = int(self.rungs.time[number])
-        kind = self.rungs.kind[number]
-        if time == NO_TIME or kind in (Kind.SILENCE, Kind.BORDER, Kind.NOTE, Kind.GAP):
+        if time == NO_TIME or self.rungs.kind[number] in TIMELESS:
             return ""
-        if self.times == 2:
-            return clock(time, self.capture_zone)[:12]
-        if self.times == 1:
-            earlier = self.rungs.time[:number][self.rungs.time[:number] != NO_TIME]
-            return f"+{duration(max(time - int(earlier[-1]), 0))}" if len(earlier) else "+0"
-        first = self.rungs.time[self.rungs.time != NO_TIME]
-        return f"+{duration(max(time - int(first[0]), 0))}"
-
-    @property
-    def capture_zone(self):  # type: ignore[no-untyped-def]
-        """The time zone of times of day."""
-        return self.screen.tui.zone  # type: ignore[attr-defined]
-
-    def arrow(self, direction: int, label: str, across: int, style: str = "") -> list[Piece]:
-        """An arrow from one lifeline to the other, with a label in its middle."""
-        signs, client = self.signs, direction == self.client
-        style = style or SIDE_STYLES[0 if client else 1]
-        label = f" {cut(label, across - 8)} "
-        room = across - 2 - len(label) - 1
-        before = room // 2
-        shaft = signs.across * before, signs.across * (room - before)
-        drawn = f"{shaft[0]}{label}{shaft[1]}{signs.right}" if client else f"{signs.left}{shaft[0]}{label}{shaft[1]}"
-        return [Piece(signs.down, "line"), Piece(drawn, style), Piece(signs.down + " ", "line")]
-
-    def between(self, text: str, across: int, style: str, side: str = "") -> list[Piece]:
-        """Words between the lifelines."""
-        side = side or self.signs.down
-        return [Piece(side, "line"), Piece(cut(text, across - 2).center(across - 2), style), Piece(side + " ", "line")]
-
-    def note(self, ref: int, number: int, across: int) -> Line:
-        """A violation or an oddity."""
-        cells = self.capture.snapshot["notes"].row(ref)
-        meaning = MEANINGS[Note(cells["code"])]
-        style = {Severity.MUST: "bad", Severity.SHOULD: "odd"}.get(meaning.severity, "note")
-        detail = f": {printable(mask_text(self.capture.snapshot.text(cells['detail'])))}" if cells["detail"] else ""
-        severity = f"{self.signs.warning} {meaning.severity.name.lower()}"
-        return [*self.between(severity, across, style), Piece(f"{meaning.sentence}{detail} ({meaning.source})", style)]
-
-    def silence(self, ref: int, number: int, across: int) -> Line:
-        """Nothing crossed for a while."""
-        return self.between(f"{duration(ref)} of silence", across, "dim", self.signs.dotted)
-
-    def gap(self, ref: int, number: int, across: int) -> Line:
-        """Octets that the capture does not hold."""
-        cells = self.capture.snapshot["spans"].row(ref)
-        who = "client" if cells["direction"] == self.client else "server"
-        return self.between(f"{size(cells['length'])} of the {who} not captured", across, "bad", self.signs.dotted)
-
-    def request(self, ref: int, number: int, across: int) -> Line:
-        """A request."""
-        snapshot = self.capture.snapshot
-        cells = snapshot["exchanges"].row(ref)
-        target = printable(mask_target(snapshot.text(cells["target"])))
-        method = printable(snapshot.text(cells["method"]))
-        return [*self.arrow(cells["direction"], f"{method} {target}", across),
-                Piece(f"{method} {target}  {printable(snapshot.text(cells['http_host']))}", "plain")]  # fmt: skip
-
-    def response(self, ref: int, number: int, across: int) -> Line:
-        """A response."""
-        snapshot = self.capture.snapshot
-        cells = snapshot["exchanges"].row(ref)
-        style = "bad" if cells["status"] >= 400 else ""
-        body = f"  {size(cells['response_body'])}" if cells["response_body"] > 0 else ""
-        reason = printable(snapshot.text(cells["reason"]))
-        took = duration(max(cells["response_time"] - cells["request_time"], 0))
-        after = f"after {took}" if NO_TIME not in (cells["response_time"], cells["request_time"]) else ""
-        label = f"{cells['status']} {reason}"
-        return [*self.arrow(1 - cells["direction"], label, across, style), Piece(f"{after}{body}", "dim")]
-
-    def border(self, ref: int, number: int, across: int) -> Line:
-        """HTTP ends here."""
-        cells = self.capture.snapshot["connections"].row(self.entry.connection)
-        shake = self.capture.snapshot.handshake(cells)
-        rule = self.signs.rule
-        text = f" HTTP ends, WebSocket begins {rule * across}"
-        where = f"at octet {shake['client_start']} of the client, {shake['server_start']} of the server"
-        drawn = f"{rule * 2}{text}"[: across - 2].ljust(across - 2, rule)
-        return [Piece(self.signs.down, "line"), Piece(drawn, "good"), Piece(self.signs.down + " ", "line"),
-                Piece(where, "dim")]  # fmt: skip
-
-    def message(self, ref: int, number: int, across: int) -> Line:
-        """A message or control frame."""
-        view = self.capture.view("messages")
-        place = int(np.searchsorted(view.rows, ref))
-        names = ("opcode", "length", "inflated", "inflate", "frames", "utf8", "complete", "close_code", "close_reason",
-                 "round_trip")  # fmt: skip
-        cells = {name: view.values(name, np.array([place]))[0] for name in names}
-        direction = int(view.table["direction"][place])
-        words = [str(cells["opcode"])]
-        if cells["opcode"] == "close":
-            words.append(str(cells["close_code"]) if cells["close_code"] is not None else "no code")
-        words.append(size(cells["length"]))
-        told: list[Piece] = []
-        if cells["frames"] > 1:
-            words.append(f"in {cells['frames']}")
-            told.append(Piece(f"{cells['frames']} fragments  ", "note"))
-        if cells["inflate"] == "inflated":
-            told.append(Piece(f"deflate {signs_right(self.signs)} {size(cells['inflated'])}  ", "dim"))
-        elif cells["inflate"] != "plain":
-            told.append(Piece(f"{cells['inflate']}  ", "bad"))
-        if not cells["complete"]:
-            told.append(Piece("not complete  ", "bad"))
-        if cells["utf8"] == "invalid":
-            told.append(Piece("not UTF-8  ", "bad"))
-        if cells["round_trip"] is not None:
-            told.append(Piece(f"round trip {duration(cells['round_trip'])}  ", "good"))
-        if cells["opcode"] == "close":
-            told.append(Piece(printable(mask_text(cells["close_reason"] or "")), "plain"))
-        else:
-            octets = self.capture._contents.message_payload(ref, LOOKED_AT).octets
-            told.append(Piece(mask_text(preview(octets, 160)), "plain"))
-        style = "bad" if cells["opcode"] == "close" and cells["close_code"] not in (1000, 1001, None) else ""
-        return [*self.arrow(direction, " ".join(words), across, style), *told]
-
-    def frame(self, ref: int, number: int, across: int) -> Line:
-        """A frame."""
-        cells = self.capture.snapshot["frames"].row(ref)
-        view = self.capture.view("frames")
-        place = int(np.searchsorted(view.rows, ref))
-        opcode = view.values("opcode", np.array([place]))[0]
-        bits = "FIN " if cells["fin"] else ""
-        bits += "".join(f"RSV{bit} " for bit, mask in ((1, 4), (2, 2), (3, 1)) if cells["rsv"] & mask)
-        label = f"{opcode} {size(cells['payload_length'])}"
-        told = [Piece(f"{bits}{'MASK' if cells['masked'] else ''}  ".lstrip(), "dim")]
-        if not cells["complete"]:
-            told.append(Piece("not complete  ", "bad"))
-        octets = self.capture._contents.frame_payload(ref, LOOKED_AT)
-        compressed = cells["rsv"] & 4
-        told.append(Piece(octets[:48].hex(" ") if compressed else mask_text(preview(octets, 160)), "plain"))
-        return [*self.arrow(cells["direction"], label, across), *told]
-
-    def end(self, ref: int, number: int, across: int) -> Line:
-        """A FIN or RST."""
-        cells = self.capture.snapshot["endings"].row(ref)
-        who = "client" if cells["direction"] == self.client else "server"
-        word, style = ("RST", "bad") if cells["kind"] == 2 else ("FIN", "odd")
-        verb = "resets" if word == "RST" else "closes"
-        said = f"{who} {verb} TCP, packet {cells['packet'] + 1}"
-        return [*self.arrow(cells["direction"], word, across, style), Piece(said, style)]
-
-    def capture_end(self, ref: int, number: int, across: int) -> Line:
-        """Nothing more is known."""
-        word = "still being read" if not self.capture.snapshot.finished else "the capture ends here"
-        return self.between(word, across, "odd", self.signs.dotted)
-
-
-def signs_right(signs: Signs) -> str:
-    """From what, to what."""
-    return "→" if signs.across == "─" else "->"
-
-
-DRAWN: dict[Kind, Callable[[LadderLines, int, int, int], Line]] = {
-    Kind.REQUEST: LadderLines.request, Kind.RESPONSE: LadderLines.response, Kind.BORDER: LadderLines.border,
-    Kind.MESSAGE: LadderLines.message, Kind.FRAME: LadderLines.frame, Kind.NOTE: LadderLines.note,
-    Kind.SILENCE: LadderLines.silence, Kind.GAP: LadderLines.gap, Kind.END: LadderLines.end,
-    Kind.CAPTURE_END: LadderLines.capture_end,
-}  # fmt: skip
+        if TIMES[self.times] == "time of day":
+            return clock(time, self.screen.tui.zone)[:12]  # type: ignore[attr-defined]
+        if TIMES[self.times] == "since last":
+            before = number - 1
+            while before >= 0 and (self.rungs.time[before] == NO_TIME or self.rungs.kind[before] == Kind.NOTE):
+                before -= 1
+            return f"+{duration(max(time - int(self.rungs.time[before]), 0))}" if before >= 0 else "+0"
+        return f"+{max(time - self._start, 0) / 1e9:.6f} s"[-TIME_WIDTH:]
 
 
 class LadderPage(Page):
@@ -240,10 +103,10 @@ class LadderPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter"),
         Binding("w", "times", "times"),
-        Binding("f", "frames", "frames/messages"),
-        Binding("d", "kinds", "data/control/all"),
-        Binding("v", "next_note", "next note"),
-        Binding("c", "close", "why it closed"),
+        Binding("f", "frames", "frames"),
+        Binding("d", "kinds", "kinds"),
+        Binding("v", "next_note", "note"),
+        Binding("c", "close", "why"),
         Binding("escape,q,h,left", "step_out", "back"),
     ]
 
@@ -251,6 +114,7 @@ class LadderPage(Page):
         super().__init__()
         self.entry = entry
         self.frames, self.kinds, self.expression = False, Show.ALL, ""
+        self._ready: tuple[Capture, tuple[bool, Show, str], Entry, Rungs] | None = None
 
     def compose(self) -> ComposeResult:
         """The parts."""
@@ -258,28 +122,59 @@ class LadderPage(Page):
         yield Static("", id="ends", markup=False)
         yield LadderLines(self.signs)
         yield FilterBar("messages")
-        yield Footer()
+        yield Footer(compact=True)
 
     def on_mount(self) -> None:
         """Begin."""
         self.query_one(LadderLines).focus()
         self.query_one(LadderLines).times = self.tui.times
-        super().on_mount()
+
+    def prepare(self, capture: Capture) -> None:
+        """In the reading thread: what takes long."""
+        self._ready = self._made(capture)
+
+    def _made(self, capture: Capture) -> tuple[Capture, tuple[bool, Show, str], Entry, Rungs]:
+        entries, entry = Entries(capture, plain=False), self.entry
+        if entry.connection >= 0:
+            entry = entries.entry(entry.connection)
+        elif entry.encrypted >= 0:
+            entry = entries.entry(entries.sockets + entry.encrypted)
+        view = (self.frames, self.kinds, self.expression)
+        try:
+            return capture, view, entry, rungs_of(capture, entries, entry, *view)
+        except FilterError:
+            return capture, view, entry, rungs_of(capture, entries, entry, *view[:2])
 
     def show(self, capture: Capture) -> None:
         """Another snapshot."""
         self._fill(capture, keep=True)
 
     def _fill(self, capture: Capture, keep: bool) -> None:
-        entries = Entries(capture)
-        if self.entry.connection >= 0:
-            self.entry = entries.entry(self.entry.connection)
-        try:
-            rungs = rungs_of(capture, entries, self.entry, self.frames, self.kinds, self.expression)
-        except FilterError:
-            rungs = rungs_of(capture, entries, self.entry, self.frames, self.kinds)
-        self.query_one(LadderLines).show(capture, self.entry, rungs, keep)
+        lines = self.query_one(LadderLines)
+        ready = self._ready
+        if ready is None or ready[0] is not capture or ready[1] != (self.frames, self.kinds, self.expression):
+            ready = self._made(capture)
+        self._ready = None
+        self.entry, rungs = ready[2:]
+        lines.show(capture, self.entry, rungs, self._place_in(rungs, capture) if keep else -1)
         self._titles()
+
+    def _place_in(self, rungs: Rungs, capture: Capture) -> int:
+        """Where the rung under the cursor stands among others, or the one nearest to it in time."""
+        lines = self.query_one(LadderLines)
+        if lines.cursor >= len(lines.rungs):
+            return 0
+        here = lines.cursor
+        kind, ref = Kind(lines.rungs.kind[here]), int(lines.rungs.ref[here])
+        if here < len(rungs) and rungs.kind[here] == kind and rungs.ref[here] == ref:
+            return here
+        at = rungs.find(kind, ref)
+        if at < 0 and kind in (Kind.FRAME, Kind.MESSAGE):
+            frame, message = frame_and_message(capture, kind, ref)
+            at = rungs.find(Kind.FRAME, frame) if self.frames else rungs.find(Kind.MESSAGE, message)
+        if at < 0 and lines.rungs.time[here] != NO_TIME and len(rungs):
+            at = int(np.argmax(rungs.time >= lines.rungs.time[here]))
+        return max(at, 0)
 
     def on_resize(self) -> None:
         """The lifelines stand elsewhere."""
@@ -295,13 +190,14 @@ class LadderPage(Page):
             Piece(f"  {entry.path}", "bold"), Piece(f"  {shown}, {kinds}, {TIMES[lines.times]}", "dim"),
         ]  # fmt: skip
         self.query_one("#headline", Static).update(text_of(first, [Piece(f" {entry.verdict}", style)]))
-        across = max(min(lines.size.width * 2 // 5, 54), 26)
-        room = across // 2
-        client, server = cut(f"client {entry.client}", room), cut(f"{entry.server} server", room)
-        gap = max(across - len(client) - len(server), 1)
+        wide = across(max(lines.size.width, 40))
+        client, server = cut(f"client {entry.client}", wide // 2), cut(f"{entry.server} server", wide // 2)
+        gap = max(wide - len(client) - len(server), 1)
+        around = "; ".join(relatives(self.tui.capture, entry)) if self.tui.capture is not None else ""
         self.query_one("#ends", Static).update(
-            text_of([Piece(" " * 13), Piece(client, "client"), Piece(" " * gap), Piece(server, "server")])
-        )
+            text_of([Piece(" " * (TIME_WIDTH + 1)), Piece(client, "client"), Piece(" " * gap), Piece(server, "server"),
+                     Piece(f"  {safe(around)}", "note")])
+        )  # fmt: skip
 
     # -- actions -----------------------------------------------------------------------------------------------------
 
@@ -315,7 +211,8 @@ class LadderPage(Page):
         lines = self.query_one(LadderLines)
         at = lines.rungs.find(kind, ref)
         if at < 0 and self.tui.capture is not None:
-            self.expression, self.kinds, self.frames = "", Show.ALL, kind is Kind.FRAME
+            self.expression, self.kinds = "", Show.ALL
+            self.frames = kind is Kind.FRAME if kind in (Kind.FRAME, Kind.MESSAGE) else self.frames
             self._fill(self.tui.capture, keep=True)
             at = lines.rungs.find(kind, ref)
         if at >= 0:
@@ -387,9 +284,12 @@ class LadderPage(Page):
         """
         capture = self.tui.capture
         assert capture is not None
-        name = "frames" if self.frames else "messages"
-        places = capture._places_of(name, self.entry.connection)
-        return len(capture.view(name).choose(expression, places)), len(places)
+        if self.entry.connection < 0:
+            return 0, 0
+        entries = Entries(capture, plain=False)
+        chosen, whole = (len(places_of(capture, entries, self.entry, self.frames, Show.ALL, text))
+                         for text in (expression, ""))  # fmt: skip
+        return chosen, whole
 
     def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
         """A filter that holds while it is typed."""

@@ -16,14 +16,14 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from analyzer.tui.keymap import named
-from analyzer.tui.looks import CURSOR, CURSOR_AWAY, STYLES
+from analyzer.tui.looks import STYLES
 
 REMEMBERED = 512
 """Lines kept after they left the screen: several screens of 200x60."""
@@ -75,7 +75,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
     changed. The cursor stays on its line when lines are added."""
 
     DEFAULT_CSS = """
-    Lines { height: 1fr; scrollbar-size-vertical: 1; scrollbar-color: $panel-lighten-2; }
+    Lines { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = named([
         Binding("up,k", "move(-1)", "up", show=False),
@@ -97,7 +97,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
             cls.BINDINGS = named(cls.__dict__["BINDINGS"])
         super().__init_subclass__(**options)
 
-    cursor = reactive(0)
+    cursor = reactive(0, repaint=False)
 
     class Moved(Message):
         """The cursor stands on another line."""
@@ -125,7 +125,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._made: OrderedDict[tuple[int, int], Line] = OrderedDict()
+        self._made: OrderedDict[tuple[int, int, Style | None], Strip] = OrderedDict()
         self._g = False
         self.follow = self._follows = False
         """Whether the cursor stays at the end while lines are added; and whether it should once it is there again."""
@@ -145,13 +145,18 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
 
     # -- drawing -----------------------------------------------------------------------------------------------------
 
-    def renew(self, keep: bool = True) -> None:
-        """The lines changed. `keep`: those that were there stand where they stood."""
+    def renew(self, keep: bool = True, at: int = -1) -> None:
+        """The lines changed. `keep`: those that were there stand where they stood; `at` is the number that the line
+        under the cursor has now, where that is known: it stays at its place on the screen."""
         self._made.clear()
         self.virtual_size = Size(self.size.width, self.length())
         if not keep:
             self.cursor = 0
-            self.scroll_to(y=0, animate=False)
+            self.scroll_to(y=0, animate=False, immediate=True)
+        elif at >= 0 and at != self.cursor:
+            top = self.scroll_offset.y + at - self.cursor
+            self.set_reactive(Lines.cursor, at)
+            self.scroll_to(y=max(top, 0), animate=False, immediate=True)
         self._grow(keep)
         self.cursor = min(self.cursor, max(self.length() - 1, 0))
         self.refresh()
@@ -178,25 +183,31 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
-        number, width = y + self.scroll_offset.y, self.size.width
+        number, width = y + self.scroll_offset.y, self.scrollable_content_region.width
         if number >= self.length():
             return Strip.blank(width, self.rich_style)
-        line = self._made.get((number, width))
-        if line is None:
-            line = self._made[number, width] = self.line(number, width)
-            if len(self._made) > REMEMBERED:
-                self._made.popitem(last=False)
         over = None
         if number == self.cursor:
-            over = CURSOR if self.has_focus else CURSOR_AWAY
+            over = STYLES["cursor" if self.has_focus else "cursor-away"]
         if self._news and y == self.size.height - 1 and not self.at_end():
-            return self._with_news(line, width, over)
-        return strip_of(line, width, over).apply_style(self.rich_style)
+            return self._with_news(self.line(number, width), width, over)
+        strip = self._made.get((number, width, over))
+        if strip is None:
+            strip = strip_of(self.line(number, width), width, over).apply_style(self.rich_style)
+            self._made[number, width, over] = strip
+            if len(self._made) > REMEMBERED:
+                self._made.popitem(last=False)
+        return strip
+
+    def notify_style_update(self) -> None:
+        """Lines are made with the colours of a theme."""
+        self._made.clear()
+        super().notify_style_update()
 
     def _with_news(self, line: Line, width: int, over: Style | None) -> Strip:
         told = f" {self._news} new: G "
         room = max(width - len(told), 0)
-        tag = strip_of([Piece(told, "odd")], width - room, CURSOR)
+        tag = strip_of([Piece(told, "odd")], width - room, STYLES["cursor"])
         return Strip.join([strip_of(line, room, over), tag]).apply_style(self.rich_style)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -216,13 +227,14 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         """Bring the cursor's line into view."""
         top, height = self.scroll_offset.y, max(self.size.height, 1)
         if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False)
+            self.scroll_to(y=self.cursor, animate=False, immediate=True)
         elif self.cursor >= top + height:
-            self.scroll_to(y=self.cursor - height + 1, animate=False)
+            self.scroll_to(y=self.cursor - height + 1, animate=False, immediate=True)
 
     def refresh_line(self, y: int) -> None:
         """Draw one line of the screen again."""
-        self.refresh()
+        if 0 <= y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, 1))
 
     # -- actions -----------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,11 @@ CHUNK = 512 << 10
 """Octets taken at a time: the compiled walks hold the interpreter while they run, and keys wait for it."""
 BREATH = 0.002
 """Seconds between chunks that belong to the screen."""
+HOLD = 0.03
+"""Seconds that reading waits for what a key does. Who holds a key down gets a chunk read for each time it repeats."""
+SWITCH = 0.0005
+"""Seconds after which a thread that waits for the interpreter gets it, ten times as often as Python does by itself: a
+key passes through a dozen turns of the event loop, and waits in each."""
 SHARE = 10
 """Of the time that reading takes, at most one in so many goes into snapshots that are overtaken."""
 
@@ -43,6 +49,11 @@ class Reading(threading.Thread):
         self._publish = publish
         self._failed = failed
         self._stopping = threading.Event()
+        self._held = 0.0
+
+    def hold(self) -> None:
+        """Somebody typed: wait before the next chunk, so that the screen answers first."""
+        self._held = time.monotonic() + HOLD
 
     def stop(self) -> None:
         """End without a last snapshot."""
@@ -50,11 +61,15 @@ class Reading(threading.Thread):
 
     def run(self) -> None:
         """The thread."""
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH)
         try:
             self._read()
         except BaseException as error:  # it belongs to whoever shows the capture
             if not self._stopping.is_set():
                 self._failed(error)
+        finally:
+            sys.setswitchinterval(before)
 
     def _read(self) -> None:
         analysis: Analysis | None = Analysis(self.source, self.limits)
@@ -69,7 +84,7 @@ class Reading(threading.Thread):
             if self._stopping.is_set():
                 return
             analysis.feed(records)
-            time.sleep(BREATH)
+            time.sleep(max(min(self._held - time.monotonic(), HOLD), BREATH))
             now = time.monotonic()
             if now >= due:
                 self._publish(analysis.snapshot(), self._progress(now - started))

@@ -93,12 +93,11 @@ class NotesPage(Page):
         yield Headline()
         yield Static("", id="titles", markup=False)
         yield NoteLines()
-        yield Footer()
+        yield Footer(compact=True)
 
     def on_mount(self) -> None:
         """Begin."""
         self.query_one(NoteLines).focus()
-        super().on_mount()
 
     def show(self, capture: Capture) -> None:
         """Another snapshot."""
@@ -136,9 +135,11 @@ class NotesPage(Page):
             lines.open ^= {code}
             lines._place()
             return
-        connection = int(lines.capture.view("notes").connection_rows[row])
-        if connection < 0:
-            self.notify("this observation belongs to no WebSocket connection", timeout=3)
+        view, entries = lines.capture.view("notes"), Entries(lines.capture)
+        connection, channel = int(view.connection_rows[row]), int(view.table["channel"][row])
+        place = connection if connection >= 0 else entries.place((2, channel))
+        if place < 0:
+            self.notify("this observation belongs to no connection of the list", timeout=3)
             return
-        page = self.tui.open_ladder(Entries(lines.capture, plain=False).entry(connection))
+        page = self.tui.open_ladder(entries.entry(place))
         page.call_after_refresh(page.go_to, Kind.NOTE, row)

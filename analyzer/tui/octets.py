@@ -60,16 +60,17 @@ class HexLines(Lines):
         across = self.across
         start = number * across
         part = self.octets[start : start + across]
+        dot = "." if self.screen.has_class("ascii") else "·"
         line = [Piece(f"{start:04x} ", "dim")]
         for index, octet in enumerate(part):
             at = start + index
-            style = "bad" if at == self.at else "server" if at < self.header else "plain"
+            style = "here" if at == self.at else "server" if at < self.header else "plain"
             line += [Piece(f"{octet:02x}", style), Piece(" ")]
         line.append(Piece("   " * (across - len(part)) + " "))
         for index, octet in enumerate(part):
             at = start + index
-            style = "bad" if at == self.at else "dim" if at < self.header else "plain"
-            line.append(Piece(chr(octet) if 32 <= octet < 127 else "." if self.has_class("ascii") else "·", style))
+            style = "here" if at == self.at else "dim" if at < self.header else "plain"
+            line.append(Piece(chr(octet) if 32 <= octet < 127 else dot, style))
         return line
 
     def step_to(self, at: int) -> None:
@@ -133,6 +134,11 @@ class Octets(Vertical):
             yield HexLines("unmasked", "unmasked")
             yield HexLines("inflated", "inflated")
         yield Static("", id="octet", markup=False)
+        yield Static("", id="lit", markup=False)
+
+    def light(self, lines: list[Line]) -> None:
+        """The bits of the header below the panes, with the field of the octet marked."""
+        self.query_one("#lit", Static).update(text_of(*lines))
 
     def show(self, wire: bytes, header: int, unmasked: bytes, inflated: bytes | None, why: str) -> None:
         """Another frame or message."""

@@ -12,29 +12,54 @@ from textual.widgets import Footer, Static
 from analyzer.analysis.verdicts import duration
 from analyzer.api import Capture
 from analyzer.escape import cut
-from analyzer.schemas import VERDICTS
+from analyzer.schemas import FIN, RST, VERDICTS
 from analyzer.times import size
 from analyzer.tui.entries import Entries
 from analyzer.tui.headline import Headline
 from analyzer.tui.lines import Line, Lines, Piece
-from analyzer.tui.looks import Signs
+from analyzer.tui.looks import STATE_STYLES, Signs
 from analyzer.tui.page import Page, text_of
+from analyzer.tui.plots import bars, beside, plot
 from analyzer.tui.subject import Shown, Subject
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array
+from dissectors.websocket.opcodes import PONG
 
 LETTERS = {0: (">", "odd"), 1: ("C", "good"), 2: ("c", "odd"), 3: ("F", "bad"), 4: ("R", "bad"), 5: ("X", "bad"),
            6: ("?", "bad"), 7: ("o", "dim"), 8: ("?", "odd")}  # fmt: skip
 """By code of `schemas.VERDICTS`: letter and style."""
-KEY = "C closed with Close  c not answered  F FIN  R RST without Close  X refused  > open  ? unknown"
+HIDDEN = {0: (">", "odd"), FIN: ("f", "note"), RST: ("r", "note")}
+"""By TCP's end of an encrypted connection."""
+KEY = (
+    ("C", "closed", "good"), ("c", "no answer", "odd"), ("F", "FIN", "bad"), ("R", "RST", "bad"),
+    ("X", "refused", "bad"), (">", "open", "odd"), ("?", "unknown", "bad"), ("f r", "encrypted", "note"),
+)  # fmt: skip
 LABEL = 34
 TOGETHER = 1_000_000_000
 """ns within which ends count as one event."""
 MANY = 3
+DOUBLINGS = 40
+"""Sizes up to a terabyte."""
+
+
+def letter_of(entries: Entries, number: int) -> tuple[str, str, int, int]:
+    """How a connection ended: letter, style, and from when to when it lasted."""
+    if number < entries.sockets:
+        cells = entries.snapshot["connections"].row(number)
+        letter, style = LETTERS[entries.snapshot["closes"].row(number)["verdict"]]
+    else:
+        cells = entries.snapshot["encrypted"].row(number - entries.sockets)
+        letter, style = HIDDEN[cells["end"]]
+    return letter, style, cells["first_time"], cells["last_time"]
 
 
 class OverviewLines(Lines):
     """One line a connection. The window of time is shared by all."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "screen.pan(-1)", "earlier", key_display="h"),
+        Binding("right,l", "screen.pan(1)", "later", key_display="l"),
+    ]
 
     def __init__(self, signs: Signs) -> None:
         super().__init__(id="overview")
@@ -51,42 +76,39 @@ class OverviewLines(Lines):
         self.renew()
 
     def length(self) -> int:
-        """WebSocket connections."""
-        return self.entries.sockets if self.entries is not None else 0
+        """WebSocket connections, and encrypted ones."""
+        return self.entries.sockets + self.entries.hidden if self.entries is not None else 0
 
     def line(self, number: int, width: int) -> Line:
         """Its life as a bar, where messages crossed, and how it ended."""
         entry = self.entries.entry(number)
-        cells = self.entries.snapshot["connections"].row(number)
-        verdict = self.entries.snapshot["closes"].row(number)["verdict"]
+        letter, style, begin, stop = letter_of(self.entries, number)
         room = max(width - LABEL - 1, 10)
-        first, last = (self._column(cells[name], room) for name in ("first_time", "last_time"))
-        marks = [" "] * room
-        for column in range(max(first, 0), min(last, room - 1) + 1):
-            marks[column] = self.signs.across
-        rows = self.entries.capture._places_of("messages", number)
-        times = self.entries.snapshot["messages"]["time"][rows]
-        for column in np.unique(self._columns(times[times != NO_TIME], room)).tolist():
-            if 0 <= column < room:
-                marks[column] = self.signs.bars[4]
-        letter, style = LETTERS[verdict]
-        label = cut(f"{entry.server} {entry.path}", LABEL - 2).ljust(LABEL - 1)
-        end = max(min(last, room - 1), 0)
+        first, last = (int(self.columns(np.array([time]), room)[0]) if time != NO_TIME else -1
+                       for time in (begin, stop))  # fmt: skip
+        marks = np.full(room, " ", "U1")
+        marks[max(first, 0) : max(min(last + 1, room), 0)] = self.signs.across
+        if entry.connection >= 0:
+            times = self.entries.snapshot["messages"]["time"][self.entries.rows_of("messages", number)]
+            columns = self.columns(times[times != NO_TIME], room)
+            counts = np.bincount(columns[(columns >= 0) & (columns < room)], minlength=room)
+            busy = np.flatnonzero(counts)
+            for column, bar in zip(busy.tolist(), bars(counts[busy], self.signs), strict=True):
+                marks[column] = bar
+        label = [Piece(cut(entry.server, 22), "server"), Piece(" "), Piece(entry.path, "bold")]
+        told = "".join(piece.text for piece in label)
+        label[2] = Piece(cut(entry.path, max(LABEL - 2 - len(told) + len(entry.path), 0)), "bold")
+        label.append(Piece(" " * (LABEL - 1 - sum(len(piece.text) for piece in label))))
+        life = "note" if entry.encrypted >= 0 else "client"
         if not 0 <= last < room:
-            return [Piece(label), Piece("".join(marks), "client")]
-        return [
-            Piece(label),
-            Piece("".join(marks[:end]), "client"),
-            Piece(letter, style),
-            Piece("".join(marks[end + 1 :])),
-        ]
+            return [*label, Piece("".join(marks), life)]
+        return [*label, Piece("".join(marks[:last]), life), Piece(letter, style), Piece("".join(marks[last + 1 :]))]
 
-    def _column(self, time: int, room: int) -> int:
-        return int(self._columns(np.array([time]), room)[0]) if time != NO_TIME else -1
-
-    def _columns(self, times: Array, room: int) -> Array:
+    def columns(self, times: Array, room: int) -> Array:
+        """Where times stand on a line of a width; outside of it where they are outside of the window."""
         start, stop = self.window
-        return (times - start) * (room - 1) // max(stop - start, 1)
+        found: Array = (times - start) * (room - 1) // max(stop - start, 1)
+        return found
 
 
 class OverviewPage(Page):
@@ -95,11 +117,13 @@ class OverviewPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("plus,equals_sign", "zoom(0.5)", "zoom in", key_display="+"),
         Binding("minus", "zoom(2)", "zoom out", key_display="-"),
-        Binding("left,h", "pan(-1)", "earlier"),
-        Binding("right,l", "pan(1)", "later"),
         Binding("0", "whole", "whole"),
         Binding("escape,q,o", "app.pop_screen", "back"),
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._plotted: tuple[tuple[Capture, tuple[int, int], int, int], list[Line]] | None = None
 
     def compose(self) -> ComposeResult:
         """The parts."""
@@ -107,12 +131,11 @@ class OverviewPage(Page):
         yield Static("", id="axis", markup=False)
         yield OverviewLines(self.signs)
         yield Static("", id="figures", markup=False)
-        yield Footer()
+        yield Footer(compact=True)
 
     def on_mount(self) -> None:
         """Begin."""
         self.query_one(OverviewLines).focus()
-        super().on_mount()
 
     def show(self, capture: Capture) -> None:
         """Another snapshot."""
@@ -133,51 +156,96 @@ class OverviewPage(Page):
         """All is wider or narrower."""
         self.call_after_refresh(self._draw)
 
+    def on_lines_moved(self) -> None:
+        """Another connection under the cursor."""
+        if self.tui.capture is not None:
+            self.query_one("#figures", Static).update(text_of(*self._figures(self.tui.capture)))
+
     def _draw(self) -> None:
         self._axis()
         if self.tui.capture is not None:
             self.query_one("#figures", Static).update(text_of(*self._figures(self.tui.capture)))
 
     def _axis(self) -> None:
+        """Times, and below them how many connections ended when."""
         lines = self.query_one(OverviewLines)
         if lines.entries is None:
             return
         start, stop = lines.window
         zero = lines.entries.span[0]
-        room = max(lines.size.width - LABEL - 1, 10)
+        room = max(lines.scrollable_content_region.width - LABEL - 1, 10)
         ticks = max(room // 14, 1)
         marks = ""
         for tick in range(ticks):
             at = start + (stop - start) * tick // ticks - zero
-            marks += f"{'|' if self.app_ascii else '╵'}+{duration(at)}".ljust(room // ticks)
-        self.query_one("#axis", Static).update(text_of([Piece(" " * (LABEL - 1) + marks, "dim")]))
+            marks += f"{self.signs.tick}+{duration(at)}".ljust(room // ticks)
+        ends = np.concatenate([lines.entries.snapshot[table]["end_time"] for table in ("closes", "encrypted")])
+        columns = lines.columns(ends[ends != NO_TIME], room)
+        counts = np.bincount(columns[(columns >= 0) & (columns < room)], minlength=room)
+        told = f"ends, at most {int(counts.max(initial=0))} at once".ljust(LABEL - 1)
+        self.query_one("#axis", Static).update(text_of(
+            [Piece(" " * (LABEL - 1) + marks, "dim")], [Piece(told, "dim"), Piece(bars(counts, self.signs), "bad")]
+        ))  # fmt: skip
+
+    # -- figures -----------------------------------------------------------------------------------------------------
 
     def _figures(self, capture: Capture) -> list[Line]:
-        """What fell together, rates, sizes, round trips."""
-        snapshot = capture.snapshot
-        lines: list[Line] = [[Piece(KEY, "dim")]]
-        lines += [[Piece(text, "bad")] for text in fallen_together(capture)[:2]]
-        width = max(self.size.width - 30, 20)
-        messages = snapshot["messages"]
-        times = messages["time"][messages["time"] != NO_TIME]
-        if len(times):
-            begin, stop = self.query_one(OverviewLines).entries.span
-            rate, _ = np.histogram(times - begin, bins=width, range=(0, max(stop - begin, 1)))
-            peak = int(rate.max()) / max((stop - begin) / width / 1e9, 1e-9)
-            lines.append([Piece("messages in time  ", "dim"), Piece(bars(rate, self.signs), "client"),
-                          Piece(f" peak {peak:.0f}/s", "dim")])  # fmt: skip
-            lengths = messages["length"]
-            buckets = np.bincount(np.minimum(np.log2(np.maximum(lengths, 1)).astype(int), 30), minlength=1)
-            low, high = int(lengths.min()), int(lengths.max())
-            lines.append([Piece("sizes, by doubling  ", "dim"), Piece(bars(buckets, self.signs), "server"),
-                          Piece(f" {size(low)} to {size(high)}", "dim")])  # fmt: skip
-        trips = capture.view("messages").column("round_trip")
-        trips = trips[trips >= 0]
+        """What the letters mean, what fell together, and plots of the window."""
+        lines = self.query_one(OverviewLines)
+        told: list[Line] = [[piece for letter, word, style in KEY
+                             for piece in (Piece(letter, style), Piece(f" {word}  ", "dim"))]]  # fmt: skip
+        if lines.length():
+            entry = lines.entries.entry(lines.cursor)
+            told.append([Piece(f"{entry.key} ", "dim"), Piece(entry.verdict, STATE_STYLES.get(entry.state, "plain"))])
+        told += [[Piece(text, "bad")] for text in fallen_together(capture)[:2]]
+        height = 1 if self.size.height < 30 else 4 if self.size.height < 50 else 8
+        wide = (max(self.size.width, 40) - 2 - 2 * 3) // 3
+        asked = (capture, lines.window, wide, height)
+        if self._plotted is None or self._plotted[0] != asked:
+            self._plotted = asked, beside(self._plots(capture, wide, height), 3)
+        return [*told, *self._plotted[1]]
+
+    def _plots(self, capture: Capture, wide: int, height: int) -> list[list[Line]]:
+        """Message rate, sizes and ping round trips, of the window."""
+        lines, messages = self.query_one(OverviewLines), capture.snapshot["messages"]
+        start, stop = lines.window
+        times = messages["time"]
+        inside = np.flatnonzero((times >= start) & (times <= stop))
+        columns = lines.columns(times[inside], wide)
+        rate = np.bincount(columns, minlength=wide)[:wide]
+        zero = lines.entries.span[0]
+        ends = (f"+{duration(start - zero)} ", f" +{duration(stop - zero)}")
+        peak = int(rate.max(initial=0)) / max((stop - start) / wide / 1e9, 1e-9)
+        return [
+            plot(f"messages, peak {peak:.0f}/s", rate, height, ends, "client", self.signs),
+            self._sizes(messages["length"][inside], wide, height),
+            self._trips(capture, lines, inside[messages["opcode"][inside] == PONG], wide, height, ends),
+        ]
+
+    def _sizes(self, lengths: Array, wide: int, height: int) -> list[Line]:
+        buckets = np.bincount(np.log2(np.maximum(lengths, 1)).astype(int), minlength=1)[:DOUBLINGS]
+        used = np.flatnonzero(buckets)
+        low, high = (int(used[0]), int(used[-1])) if len(used) else (0, 0)
+        each = max(wide // (high - low + 1), 1)
+        drawn = np.repeat(buckets[low : high + 1], each)[:wide]
+        drawn = np.pad(drawn, (0, wide - len(drawn)))
+        title = f"sizes, doubling; {size(int(lengths.max(initial=0)))} at most"
+        return plot(title, drawn, height, (f"{size(1 << low)} ", f" {size(2 << high)}"), "server", self.signs)
+
+    def _trips(self, capture: Capture, lines: OverviewLines, pongs: Array, wide: int, height: int,
+               ends: tuple[str, str]) -> list[Line]:  # fmt: skip
+        """The longest round trip of each part of the window."""
+        messages = capture.snapshot["messages"]
+        asked = messages.take("time", messages["answers"][pongs])
+        answered = messages["time"][pongs]
+        known = (asked != NO_TIME) & (messages["answers"][pongs] >= 0)
+        trips, columns = (answered - asked)[known], lines.columns(answered[known], wide)
+        worst = np.zeros(wide, np.int64)
+        np.maximum.at(worst, columns, trips)
+        title = "no ping was answered"
         if len(trips):
-            counts, _ = np.histogram(trips, bins=min(24, width))
-            lines.append([Piece("ping round trips  ", "dim"), Piece(bars(counts, self.signs), "good"),
-                          Piece(f" {duration(int(trips.min()))} to {duration(int(trips.max()))}", "dim")])  # fmt: skip
-        return lines
+            title = f"round trips {duration(int(np.median(trips)))}, worst {duration(int(trips.max()))}"
+        return plot(title, worst, height, ends, "good", self.signs)
 
     # -- actions -----------------------------------------------------------------------------------------------------
 
@@ -193,7 +261,7 @@ class OverviewPage(Page):
         start = max(low, min(start, high - span))
         lines.window = (start, start + span)
         lines.renew()
-        self._axis()
+        self._draw()
 
     def action_zoom(self, factor: float) -> None:
         """Half or twice the time."""
@@ -212,12 +280,6 @@ class OverviewPage(Page):
         self._look(*self.query_one(OverviewLines).entries.span)
 
 
-def bars(counts: Array, signs: Signs) -> str:
-    """Counts as a row of bars."""
-    top, steps = max(int(counts.max(initial=0)), 1), len(signs.bars) - 1
-    return "".join(signs.bars[min(-(-int(number) * steps // top), steps)] for number in counts)
-
-
 def fallen_together(capture: Capture) -> list[str]:
     """Ends of several connections within a second, most first: a restart, a deploy, a network that went away."""
     closes = capture.snapshot["closes"]
@@ -228,7 +290,7 @@ def fallen_together(capture: Capture) -> list[str]:
     order = rows[np.argsort(times[rows], kind="stable")]
     groups = np.split(order, np.flatnonzero(np.diff(times[order]) > TOGETHER) + 1)
     told = []
-    for group in sorted(groups, key=len, reverse=True):
+    for group in sorted(groups, key=len, reverse=True)[:2]:
         if len(group) < MANY:
             break
         begin = int(times[group[0]]) - capture.snapshot.traffic.first_time

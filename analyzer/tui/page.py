@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 TIMES = ("since start", "since last", "time of day")
 """How times are told."""
 
+TALL = 36
+"""Lines of a screen that has room for the bits of a frame below its octets."""
+
 
 class Page(Screen[None]):
     """A screen that shows a snapshot and is told when there is another one. A subclass says which row its cursor stands
@@ -59,12 +62,21 @@ class Page(Screen[None]):
         """What lines are drawn with."""
         return ASCII if self.tui.ascii else UNICODE
 
+    def on_resize(self) -> None:
+        """A tall screen shows more."""
+        self.set_class(self.size.height >= TALL, "tall")
+
     def on_mount(self) -> None:
         """Show what there is."""
+        self.set_class(self.tui.ascii, "ascii")
         if self.tui.capture is not None:
             self.show(self.tui.capture)
 
     # -- what a subclass says ----------------------------------------------------------------------------------------
+
+    def prepare(self, capture: Capture) -> None:
+        """Compute what takes long of a snapshot that `show` is about to be given. Called in the reading thread, so that
+        keys need not wait for it; it touches no widget."""
 
     def show(self, capture: Capture) -> None:
         """Show a snapshot."""

@@ -10,55 +10,63 @@ from textual.widgets import Footer, Static
 
 from analyzer.bundled import PREFIX, names, stories
 from analyzer.escape import printable
+from analyzer.live.interfaces import busy
 from analyzer.tui.lines import Line, Lines, Piece
-from analyzer.tui.looks import THEME
+from analyzer.tui.looks import dress
 from analyzer.tui.page import text_of
 from analyzer.tui.state import recent
 
-TITLE = """\
- framescope
- why did that WebSocket close? Open a capture:  framescope FILE...   or choose one below."""
+TITLE = ("framescope", "Why did that WebSocket close? Open a capture with  framescope FILE...  or choose one here.")
+LIVE = "live:"
+"""Begins what is no capture yet but an interface."""
 
 
 class Choices(Lines):
-    """Recent captures, then the bundled ones."""
+    """Recent captures, bundled ones, interfaces; each group below its title."""
 
     def __init__(self) -> None:
         super().__init__(id="choices")
         told = stories()
-        self.choices = [(path, "opened before") for path in recent()]
         order = sorted(names(), key=lambda name: name != "tour")
-        self.choices += [(PREFIX + name, told.get(name, "")) for name in order]
+        groups = {
+            "opened before": [(path, "") for path in recent()],
+            "samples": [(PREFIX + name, told.get(name, "")) for name in order],
+            "capture live": [(LIVE + name, story) for name, story in busy()],
+        }
+        self.choices = [choice for title, items in groups.items() if items for choice in [("", title), *items]]
+        self.set_reactive(Lines.cursor, 1)
 
     def length(self) -> int:
         """Lines."""
         return len(self.choices)
 
     def line(self, number: int, width: int) -> Line:
-        """A capture and what it shows."""
+        """A title; or a capture and what it shows."""
         path, story = self.choices[number]
-        return [Piece(f" {printable(path):<30} ", "client"), Piece(printable(story))]
+        if not path:
+            return [Piece(f" {story}", "title")]
+        return [Piece(f"   {printable(path):<28} ", "client"), Piece(printable(story))]
 
 
 class Welcome(App[str]):
-    """Returns the path chosen."""
+    """Returns the path chosen, or `LIVE` and an interface."""
 
     CSS_PATH = "screens.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,escape", "quit", "quit")]
 
     def compose(self) -> ComposeResult:
         """The parts."""
-        yield Static(text_of(*([Piece(line, "bold")] for line in TITLE.split("\n"))), id="welcome", markup=False)
+        yield Static(text_of([Piece(TITLE[0], "title")], [Piece(TITLE[1])]), id="welcome", markup=False)
         yield Choices()
-        yield Footer()
+        yield Footer(compact=True)
 
     def on_mount(self) -> None:
         """Begin."""
-        self.register_theme(THEME)
-        self.theme = THEME.name
+        dress(self)
         self.query_one(Choices).focus()
 
     def on_lines_chosen(self) -> None:
         """Open it."""
         choices = self.query_one(Choices)
-        self.exit(choices.choices[choices.cursor][0])
+        if path := choices.choices[choices.cursor][0]:
+            self.exit(path)

@@ -29,8 +29,11 @@ WALKS = {
     "ladder": ("j", "enter", *("j",) * 13),
     "octets": ("j", "enter", *("j",) * 7, "enter", "3", *("right",) * 9),
     "bits": ("j", "enter", *("j",) * 7, "enter", "2"),
+    "overview": ("o", "j"),
 }
 """Keys that lead to each screen."""
+OTHERS = {"overview": "restart"}
+"""Screens that are shown of another sample than the tour."""
 
 
 def keep(name: str, svg: str) -> None:
@@ -52,20 +55,20 @@ def summary_svg() -> str:
     return console.export_svg(title="framescope summary samples/tour.pcapng")
 
 
-async def screen_svg(keys: tuple[str, ...]) -> str:
+async def screen_svg(keys: tuple[str, ...], sample: str) -> str:
     """A screen of the interface."""
-    source = open_source([resolve("sample:tour")])
+    source = open_source([resolve(f"sample:{sample}")])
     app = FramescopeApp(source)
     async with app.run_test(size=SIZE) as pilot:
         while app.reading:
             await pilot.pause(0.05)
         await pilot.press(*keys)
         await pilot.pause(0.5)
-        svg = app.export_screenshot(title="framescope samples/tour.pcapng")
+        svg = app.export_screenshot(title=f"framescope samples/{sample}.pcapng")
     source.close()
     return svg
 
 
 keep("tour", summary_svg())
 for name, keys in WALKS.items():
-    keep(name, asyncio.run(screen_svg(keys)))
+    keep(name, asyncio.run(screen_svg(keys, OTHERS.get(name, "tour"))))

@@ -29,6 +29,21 @@ def long_stream(agreed: tuple[tuple[str, str], ...], takeover: bool) -> tuple[Sn
     return snapshot_of(pcap(talk.packets())), texts
 
 
+def test_one_index_for_all_directions_gives_what_one_each_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = Talk().open().upgrade()
+    for number in range(50):
+        talk.frame("CS"[number % 2], BINARY, b"%d" % number * 900)
+    segments = [segment for place, segment in enumerate(talk.segments) if place not in (9, 20)]
+    snapshot = snapshot_of(pcap(talk.packets(segments)))
+    frames = range(len(snapshot["frames"]))
+    one_by_one = [Contents(snapshot).frame_wire(row) for row in frames]
+    packets = [Contents(snapshot).packet_of(0, way, at) for way in (0, 1) for at in range(0, 30_000, 701)]
+    monkeypatch.setattr("analyzer.analysis.contents.FEW", 0)
+    assert [Contents(snapshot).frame_wire(row) for row in frames] == one_by_one
+    assert [Contents(snapshot).packet_of(0, way, at) for way in (0, 1) for at in range(0, 30_000, 701)] == packets
+    assert -1 in packets
+
+
 @pytest.mark.parametrize(("agreed", "takeover"), [(DEFLATE, True), (NO_TAKEOVER, False)])
 def test_messages_are_read_in_any_order(agreed: tuple[tuple[str, str], ...], takeover: bool) -> None:
     snapshot, texts = long_stream(agreed, takeover)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,13 @@ async def done(pilot: Pilot[Any]) -> None:
     await pilot.pause()
 
 
+Act = Callable[[Pilot[Any]], Awaitable[object]]
+
+
 def play(path: str | Path, keys: Sequence[str] = (), size: tuple[int, int] = (120, 40), ascii_only: bool = False,
-         look: Callable[[FramescopeApp], Any] = text_of_screen, kept: str = "") -> Any:  # fmt: skip
-    """What the screen shows after some keys, or what `look` finds. "..." among the keys waits for what is done apart."""
+         look: Callable[[FramescopeApp], Any] = text_of_screen, act: Act | None = None, kept: str = "") -> Any:  # fmt: skip
+    """What the screen shows after some keys and what `act` does, or what `look` finds. "..." among the keys waits for
+    what is done apart."""
 
     async def run() -> Any:
         source = open_source([resolve(str(path))])
@@ -65,6 +69,9 @@ def play(path: str | Path, keys: Sequence[str] = (), size: tuple[int, int] = (12
                 for key in keys:
                     await (done(pilot) if key == WAIT else pilot.press(key))
                 await done(pilot)
+                if act is not None:
+                    await act(pilot)
+                    await pilot.pause()
                 return look(app)
         finally:
             source.close()
