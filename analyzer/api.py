@@ -475,9 +475,16 @@ class _OpenContents(Contents):
     closed = False
 
     def octets(self, channel: int, direction: int, start: int, stop: int) -> tuple[bytes, bool]:
+        self._check()
+        return super().octets(channel, direction, start, stop)
+
+    def read(self, at: int, length: int) -> bytes:
+        self._check()
+        return super().read(at, length)
+
+    def _check(self) -> None:
         if self.closed:
             raise FramescopeError("the capture is closed", "read payloads before it is, inside the with block")
-        return super().octets(channel, direction, start, stop)
 
 
 class Capture:

@@ -1,4 +1,4 @@
-"""The one door through which octets of peers reach standard output as text."""
+"""The one door through which octets of peers reach a terminal, a spreadsheet or the name of a file as text."""
 
 from __future__ import annotations
 
@@ -40,3 +40,23 @@ def preview(octets: bytes, width: int) -> str:
 def cut(text: str, width: int) -> str:
     """A text of at most `width` characters."""
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
+FORMULA = "=+-@\t\r"
+"""First characters that make a spreadsheet run a cell (OWASP, CSV injection)."""
+
+
+def cell(text: str) -> str:
+    """A text as a cell of a spreadsheet: no formula, and nothing that acts on the terminal that shows it."""
+    shown = printable(text)
+    return f"'{shown}" if text[:1] in FORMULA and text else shown
+
+
+NAME = 80
+"""Characters of a file's name that come from a peer: file systems allow 255 octets."""
+
+
+def file_name(text: str, otherwise: str = "capture") -> str:
+    """A text as the name of a file in the folder at hand: it leaves no folder, is no option and no hidden file."""
+    plain = re.sub(r"[^\w.]+", "-", text, flags=re.ASCII).strip("-.")[:NAME].rstrip("-.")
+    return plain or otherwise

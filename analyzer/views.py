@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from analyzer.analysis.contents import Contents
 from analyzer.analysis.encrypted_verdicts import tell_encrypted
+from analyzer.analysis.payloads import frame_payloads, message_payloads
 from analyzer.analysis.snapshot import Snapshot
 from analyzer.analysis.verdicts import causes_of, tell
 from analyzer.errors import UnknownName
@@ -301,11 +302,8 @@ class View:
 
     def payloads(self, rows: npt.NDArray[np.int64]) -> Iterator[bytes]:
         """Payloads of rows, by their place."""
-        for row in self.rows[rows].tolist():
-            if self.name == "frames":
-                yield self.contents.frame_payload(row)
-            else:
-                yield self.contents.message_payload(row).octets
+        found = frame_payloads if self.name == "frames" else message_payloads
+        yield from found(self.contents, self.rows[rows])
 
     # -- selection and values ----------------------------------------------------------------------------------------
 

@@ -126,11 +126,15 @@ class Contents:
         out = bytearray()
         held = 0
         for offset, at, length in self.pieces(channel, direction, start, stop):
-            octets = self.snapshot.source.read(at, length)
+            octets = self.read(at, length)
             out += bytes(offset - start - len(out))
             out += octets
             held += len(octets)
         return bytes(out), held == stop - start
+
+    def read(self, at: int, length: int) -> bytes:
+        """Octets of the capture by virtual offset."""
+        return self.snapshot.source.read(at, length)
 
     def frame_wire(self, row: int, limit: int | None = None) -> bytes:
         """A frame's octets as they crossed the wire, header first, with at most `limit` of its payload."""

@@ -12,9 +12,9 @@ from xml.etree import ElementTree as Xml
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.cli import jsonl
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page
+from analyzer.export import jsonl
 from analyzer.times import count
 from analyzer.views import View
 from dissectors.notes import MEANINGS, Note, Severity, code_name

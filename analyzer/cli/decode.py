@@ -6,12 +6,13 @@ import argparse
 import sys
 
 from analyzer.analysis.raw_streams import Octets, decode
-from analyzer.cli import check, jsonl, listing
+from analyzer.cli import check, listing
 from analyzer.cli.diagnostics import warn
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page
 from analyzer.cli.verbs import PREVIEW, choose, json_payload, output, worst
 from analyzer.errors import CaptureError, ExitStatus, FramescopeError
+from analyzer.export import jsonl
 from analyzer.times import zone_of
 from analyzer.views import View
 from dissectors.http.parameters import Deflate

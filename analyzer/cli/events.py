@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from analyzer.analysis.contents import Contents
 from analyzer.analysis.snapshot import Snapshot
-from analyzer.cli import jsonl, listing
+from analyzer.cli import listing
 from analyzer.cli.diagnostics import warn
+from analyzer.export import jsonl
 from analyzer.live.alerts import Alerts, chosen
 from analyzer.live.session import Moment
 from analyzer.schemas import STATES

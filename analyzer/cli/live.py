@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
 def _interactive(options: argparse.Namespace, piped: bool) -> bool:
     """Whether a terminal is to show the capture as it grows: not where only its end is asked for, or rows of it."""
     told = options.json or options.count or options.until or options.quiet
-    return not told and screen.on_a_terminal(piped)
+    return not told and screen.possible(piped)
 
 
 def session_of(options: argparse.Namespace, piped: bool) -> Session:

@@ -72,6 +72,8 @@ def parser() -> argparse.ArgumentParser:
             _live_options(sub)
         elif verb == "decode":
             _decode_options(sub)
+        elif verb == "save":
+            _save_options(sub)
         elif verb == "recover":
             sub.add_argument("name", nargs="?", help="one of those listed; where none is given, all are listed")
             sub.add_argument("-w", "--write", metavar="FILE", help="save it as FILE, and delete the spool")
@@ -94,6 +96,8 @@ def _capture_options(sub: argparse.ArgumentParser, verb: str) -> None:
                         help="which copy counts where packets carry other octets for the same place")  # fmt: skip
     shown = sub.add_argument_group("how they are shown")
     shown.add_argument("--json", action="store_true", help="JSON Lines (framescope schema tells the fields)")
+    if verb in TABLES:
+        shown.add_argument("--csv", action="store_true", help="the fields of --json for a spreadsheet")
     shown.add_argument("--payload", choices=("text", "hex", "base64", "none"), help="how payload is shown")
     shown.add_argument("--show-secrets", action="store_true", help="do not mask tokens, cookies, passwords in text")
     shown.add_argument("--tz", default="UTC", metavar="ZONE", help="time zone: UTC, local, Europe/Berlin")
@@ -137,6 +141,16 @@ def _decode_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--fail-on", choices=("odd", "should", "must"), metavar="SEVERITY",
                      help="exit with 1 where a note is this bad: odd, should (check's own) or must")  # fmt: skip
     sub.set_defaults(connection=None, since=None, until=None, host=None)
+
+
+def _save_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("files", nargs="+", metavar="FILE", help="capture; - for standard input, sample:NAME for a sample")
+    sub.add_argument("--connection", metavar="ID", action="append",
+                     help="the packets of this connection, as c24 (repeatable)")  # fmt: skip
+    sub.add_argument("--message", metavar="ROW", type=_natural,
+                     help="the payload of this message, inflated; messages --json tells rows")  # fmt: skip
+    sub.add_argument("-o", "--output", metavar="FILE", help="write there, not to standard output")
+    sub.add_argument("-q", "--quiet", action="store_true", help="no progress, no warnings")
 
 
 class _Patterns(argparse.Action):
@@ -239,6 +253,12 @@ def _run(options: argparse.Namespace) -> int:
 
         print(version())
         return ExitStatus.OK
+    if options.verb == "keys":
+        from analyzer.tui.app import bindings
+        from analyzer.tui.keymap import as_file
+
+        sys.stdout.write(as_file(bindings()))
+        return ExitStatus.OK
     if options.verb in ("samples", "filters", "schema"):
         from analyzer.cli import about
 
@@ -246,6 +266,10 @@ def _run(options: argparse.Namespace) -> int:
         return ExitStatus.OK
     if options.verb == "tui":
         return screen.run(options)
+    if options.verb == "save":
+        from analyzer.cli.save import run as save
+
+        return save(options)
     if options.verb == "decode":
         from analyzer.cli.decode import run as decode
 

@@ -9,8 +9,9 @@ import stat
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
-from analyzer.errors import ExitStatus, FramescopeError
+from analyzer.errors import ExitStatus, FramescopeError, UsageError
 
 HERE = ("--ascii", "--tz")
 """Options of the interface; with any other one, a bare `framescope FILE...` means the summary."""
@@ -19,14 +20,13 @@ HERE = ("--ascii", "--tz")
 def wanted(words: Sequence[str]) -> bool:
     """Whether a command line without a verb means the interface."""
     options = [word.partition("=")[0] for word in words if word.startswith("-") and word != "-"]
-    return all(option in HERE for option in options) and on_a_terminal("-" in words)
+    return all(option in HERE for option in options) and possible("-" in words)
 
 
-def on_a_terminal(piped: bool) -> bool:
-    """Whether there is a terminal to show things on, and to type on where standard input is not it."""
-    if not sys.stdout.isatty() or os.environ.get("TERM", "") in ("", "dumb"):
-        return False
-    return keys_possible(piped)
+def possible(piped: bool) -> bool:
+    """Whether there is a terminal to draw on: Textual draws on standard error."""
+    shown = sys.stdout.isatty() and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    return shown and keys_possible(piped)
 
 
 def keys_possible(piped: bool) -> bool:
@@ -49,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
 
     files = list(options.files)
     zone = zone_of(options.tz)
+    if not possible("-" in files):
+        raise UsageError("there is no terminal to draw on and to take keys from", "framescope summary FILE prints")
     if not files:
         from analyzer.tui.welcome import LIVE, Welcome
 
@@ -75,7 +77,9 @@ def run(options: argparse.Namespace) -> int:
         kept = identity(paths[0]) if len(paths) == 1 else ""
         app = FramescopeApp(source, zone=zone, ascii_only=options.ascii, kept=kept)
         app.run()
-        return ended(app.failure)
+        if app.waiting():
+            leave(app.failure)
+        return ended(app.failure) or app.return_code or ExitStatus.OK
     finally:
         source.close()
 
@@ -95,6 +99,21 @@ def _follow(options: argparse.Namespace, first: bytes) -> int:
     asked = parser().parse_args(["live", "--tz", options.tz, *(["--ascii"] if options.ascii else []), "-"])
     asked.first = first.hex()
     return live(asked)
+
+
+def leave(failure: BaseException | None) -> NoReturn:
+    """End at once. A thread waits for a pipe whose writer is silent: nothing wakes it, and Python cannot end while it
+    holds the buffer."""
+    from analyzer.cli.diagnostics import report
+
+    try:
+        status = int(ended(failure))
+    except FramescopeError as error:
+        report(error)
+        status = int(error.status)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def keys_from_terminal(first: bytes = b"") -> None:

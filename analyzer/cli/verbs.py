@@ -160,7 +160,7 @@ def output(path: str | None) -> Iterator[TextIO]:
         yield standard_output()
         return
     try:
-        with open(path, "w", encoding="utf-8", errors="backslashreplace") as stream:
+        with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
             yield stream
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
@@ -173,11 +173,19 @@ def output(path: str | None) -> Iterator[TextIO]:
 def _write(options: argparse.Namespace, snapshot: Snapshot, view: View, places: npt.NDArray[np.int64], stream: TextIO,
            zone: tzinfo) -> None:  # fmt: skip
     page = Page.of(stream)
-    default = "text" if view.name == "messages" and not options.json else "none"
+    as_table = getattr(options, "csv", False)
+    default = "text" if view.name == "messages" and not options.json and not as_table else "none"
     manner = options.payload or default
+    has_payload = view.name in ("frames", "messages")
+    if as_table:
+        from analyzer.export import table
+
+        if options.json:
+            raise UsageError("--json and --csv are two forms", "choose one of them")
+        table.write(view, places, stream, json_payload(manner) if has_payload else None)
+        return
     if options.json:
-        has_payload = view.name in ("frames", "messages")
-        from analyzer.cli import jsonl
+        from analyzer.export import jsonl
 
         jsonl.write(view, places, stream, json_payload(manner) if has_payload else None)
         return

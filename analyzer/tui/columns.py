@@ -11,7 +11,6 @@ from analyzer.times import size
 from analyzer.tui.arrows import NO_BLAME
 from analyzer.tui.entries import Entries, Entry
 from analyzer.tui.looks import STATE_STYLES, Signs, state_sign
-from dissectors.schemas import NO_TIME
 
 GAP = 2
 
@@ -22,6 +21,9 @@ class Listing(Protocol):
     signs: Signs
     entries: Entries
     widths: dict[str, int]
+
+    def started(self, entry: Entry) -> str:
+        """When a connection began."""
 
 
 Cell = Callable[[Listing, Entry], tuple[str, str]]
@@ -63,9 +65,7 @@ def _messages(lines: Listing, entry: Entry) -> tuple[str, str]:
 
 
 def _start(lines: Listing, entry: Entry) -> tuple[str, str]:
-    if entry.first == NO_TIME:
-        return "-", "dim"
-    return f"+{duration(max(entry.first - lines.entries.span[0], 0))}", "dim"
+    return lines.started(entry), "dim"
 
 
 def _verdict(lines: Listing, entry: Entry) -> tuple[str, str]:

@@ -12,18 +12,23 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Footer, Static
 
+from analyzer.analysis.verdicts import duration
 from analyzer.api import Capture
 from analyzer.errors import FilterError
+from analyzer.escape import printable
 from analyzer.schemas import STATES
-from analyzer.times import count
+from analyzer.times import clock, count
 from analyzer.tui.columns import COLUMNS, GAP, NUMBERS, column_at, fit, widths_for
 from analyzer.tui.entries import GROUPS, ORDERS, Entries, Entry, Places
 from analyzer.tui.filtering import FilterBar
 from analyzer.tui.headline import Headline
 from analyzer.tui.lines import Line, Lines, Piece
 from analyzer.tui.looks import STATE_STYLES, Signs
+from analyzer.tui.marks import letter_of
 from analyzer.tui.page import Page, text_of
 from analyzer.tui.panel import about
+from analyzer.tui.subject import Shown, Subject
+from dissectors.schemas import NO_TIME
 
 BESIDE = ("none", *GROUPS)
 """What the list can be grouped by, in the order of the key."""
@@ -106,11 +111,30 @@ class ConnectionLines(Lines):
         if self.places[number] < 0:
             return self._header(*self.groups[-1 - int(self.places[number])])
         entry, line = self.entry(number), []
+        mark = self.screen.tui.marks.of(Subject(entry).key)  # type: ignore[attr-defined]
         for name, least in self.widths.items():
             text, style = COLUMNS[name][2](self, entry)
+            if name == "verdict" and mark is not None and mark.note:
+                text, style = f"; {printable(mark.note)}  {text}", "odd"
             line.append(Piece(fit(text, least, name in NUMBERS), style))
-            line.append(Piece(" " * GAP))
+            line.append(Piece(f"{letter_of(mark)} " if name == "state" else " " * GAP, "odd"))
         return line[:-1]
+
+    def started(self, entry: Entry) -> str:
+        """When a connection began: since the capture, since the one above it, or by the clock."""
+        page = self.screen
+        assert isinstance(page, Page)
+        if entry.first == NO_TIME:
+            return "-"
+        if page.tui.times == 2:
+            return clock(entry.first, page.tui.zone)[:8]
+        if page.tui.times == 1:
+            at = np.flatnonzero(self.places == self.entries.place_of(entry))
+            above = int(self.places[int(at[0]) - 1]) if len(at) and at[0] else -1
+            before = self.entries.entry(above).first if above >= 0 else NO_TIME
+            wait = entry.first - before
+            return f"{'+' if wait >= 0 else '-'}{duration(abs(wait))}" if before != NO_TIME else "-"
+        return f"+{duration(max(entry.first - self.entries.span[0], 0))}"
 
     def _header(self, name: str, members: Places) -> Line:
         sign = self.signs.folded if name in self.folded else self.signs.unfolded
@@ -155,6 +179,8 @@ class ConnectionsPage(Page):
         super().__init__()
         self.by, self.reversed, self.plain, self.group = "start", False, True, "none"
         self.expression = ""
+        self.wanted = self.last = ""
+        """The connection that the cursor stood on when the capture was closed, and the one that it stands on."""
         self._ready: Entries | None = None
 
     def compose(self) -> ComposeResult:
@@ -182,6 +208,53 @@ class ConnectionsPage(Page):
         ready = self._ready
         self.query_one(Headline).show(capture)
         self._choose(ready if ready is not None and ready.capture is capture else Entries(capture), keep=True)
+        self._come_back()
+
+    def _come_back(self) -> None:
+        """The cursor stands where it stood when the capture was closed, unless it was moved meanwhile."""
+        lines = self.query_one(ConnectionLines)
+        if self.wanted and not lines.cursor:
+            entry = lines.entries.named(self.wanted)
+            if entry is not None:
+                self.go_to(entry)
+        elif lines.cursor:
+            self.wanted = ""
+
+    def go_to(self, entry: Entry) -> None:
+        """Put the cursor on a connection; clear the filter if it hides it."""
+        lines = self.query_one(ConnectionLines)
+        for _ in range(2):
+            for number in range(lines.length()):
+                if lines.places[number] == lines.entries.place_of(entry):
+                    self.wanted = ""
+                    lines.go(number)
+                    return
+            if self.wanted:
+                return
+            self.expression, self.plain = "", True
+            self._choose(keep=True)
+
+    @property
+    def current(self) -> Entry | None:
+        """The connection under the cursor."""
+        return self.query_one(ConnectionLines).current
+
+    def subject(self) -> Subject | None:
+        """The same."""
+        return Subject(self.current) if self.current is not None else None
+
+    def shown(self) -> Shown | None:
+        """The WebSocket connections shown: plain HTTP has other fields."""
+        lines = self.query_one(ConnectionLines)
+        return (
+            Shown("connections", lines.places[(lines.places >= 0) & (lines.places < lines.entries.sockets)])
+            if lines.entries
+            else None
+        )
+
+    def retime(self) -> None:
+        """Starts are told in another way."""
+        self.query_one(ConnectionLines).renew()
 
     def _choose(self, entries: Entries | None = None, keep: bool = False) -> None:
         lines = self.query_one(ConnectionLines)
@@ -231,6 +304,7 @@ class ConnectionsPage(Page):
         """What is known of the connection under the cursor."""
         lines, capture = self.query_one(ConnectionLines), self.tui.capture
         entry = lines.current
+        self.last = entry.key if entry is not None else self.last
         told: list[Line] = [[Piece(self._nothing(lines), "dim")]]
         if entry is not None and capture is not None:
             told = about(capture, entry, self.signs, self.tui.zone)

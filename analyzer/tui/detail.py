@@ -22,6 +22,7 @@ from analyzer.tui.page import Page, text_of
 from analyzer.tui.panel import safe
 from analyzer.tui.payloads import SHOWN, accept_steps, head_lines, laid_out
 from analyzer.tui.rungs import Kind, frame_and_message
+from analyzer.tui.subject import Subject
 from analyzer.tui.why import why
 from dissectors.websocket.header import Field, fields
 from dissectors.websocket.opcodes import CLOSE, close_code_name
@@ -38,13 +39,24 @@ class DetailPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "app.pop_screen", "back"),
         Binding("left_square_bracket,p", "walk(-1)", "previous", key_display="["),
-        Binding("right_square_bracket,n", "walk(1)", "next", key_display="]"),
+        Binding("right_square_bracket", "walk(1)", "next", key_display="]"),
         *(
             Binding(str(number), f"tab('{name}')", title, show=False)
             for number, (name, title) in enumerate(TABS.items(), 1)
         ),
         Binding("tab", "next_tab(1)", "tabs", show=False),
         Binding("shift+tab", "next_tab(-1)", "tabs", show=False),
+        *(
+            Binding(keys, f"glide('{how}')", f"scroll {told}", show=False)
+            for keys, how, told in (
+                ("j", "down", "down"),
+                ("k", "up", "up"),
+                ("g", "home", "to the top"),
+                ("G", "end", "to the end"),
+                ("space,ctrl+d", "page_down", "a screen down"),
+                ("ctrl+u", "page_up", "a screen up"),
+            )
+        ),
         Binding("1", "tab('message')", "1-6 tabs", key_display="1-6"),
     ]
 
@@ -165,6 +177,35 @@ class DetailPage(Page):
     def _close(self, capture: Capture) -> None:
         self.query_one("#why", Body).show(why(capture, self.entry))
 
+    # -- what actions are about --------------------------------------------------------------------------------------
+
+    def subject(self) -> Subject | None:
+        """The rung."""
+        return self.ladder.subject(self.ladder.cursor) if len(self.ladder.rungs) else None
+
+    def label(self) -> str:
+        """The rung as it looks."""
+        return " ".join("".join(piece.text for piece in self.ladder.line(self.ladder.cursor, 200)).split())
+
+    def turn_to(self, entry: Entry) -> None:
+        """The ladder went to another rung, perhaps of another connection."""
+        self.entry = entry
+        if self.tui.capture is not None:
+            self.show(self.tui.capture)
+
+    def point_at(self, at: int) -> None:
+        """Put the cursors of the octets on one of the message."""
+        self.query_one(Octets).point_at(at)
+
+    def retime(self) -> None:
+        """Times are told in another way."""
+        self.remark()
+
+    def remark(self) -> None:
+        """Marks or notes changed: draw the rung again."""
+        if self.tui.capture is not None:
+            self.show(self.tui.capture)
+
     # -- actions -----------------------------------------------------------------------------------------------------
 
     def on_octets_looked(self, event: Octets.Looked) -> None:
@@ -186,6 +227,18 @@ class DetailPage(Page):
         cells = capture.snapshot["frames"].row(frame)
         packet = capture._contents.packet_of(cells["channel"], cells["direction"], cells["offset"] + at)
         return f"; packet {packet + 1}" if packet >= 0 else "; not in the capture"
+
+    def action_glide(self, how: str) -> None:
+        """Scroll what has the focus."""
+        if isinstance(self.focused, VerticalScroll):
+            getattr(self.focused, f"scroll_{how}")(animate=False)
+
+    def action_zoom_pane(self) -> None:
+        """One pane of octets after the other alone, then all; elsewhere the tab alone."""
+        if self.query_one(TabbedContent).active == "octets":
+            self.query_one(Octets).zoom()
+        else:
+            super().action_zoom_pane()
 
     def on_body_followed(self, event: Body.Followed) -> None:
         """Go to the rung that a piece of evidence is about."""

@@ -211,6 +211,25 @@ class Entries:
         found: Places = order[low:high]
         return found
 
+    def place_of(self, entry: Entry) -> int:
+        """Where a row stands; -1 where it does not."""
+        if entry.connection >= 0:
+            return self.place((0, entry.connection))
+        return self.place((1, entry.encrypted) if entry.encrypted >= 0 else (2, entry.channel))
+
+    def named(self, key: str) -> Entry | None:
+        """The row of a connection's name; None where there is none."""
+        word, _, number = key.rpartition(" ")
+        if word == "tcp" and number.isdecimal():
+            streams = self.snapshot["channels"]["stream"][self._plain]
+            found = np.flatnonzero(streams == int(number)) + self.sockets + self.hidden
+        elif key[:1] == "c" and key[1:].isdecimal():
+            keys = np.concatenate([self.snapshot[table]["key"] for table in ("connections", "encrypted")])
+            found = np.flatnonzero(keys == int(key[1:]))
+        else:
+            return None
+        return self.entry(int(found[0])) if len(found) else None
+
     # -- activity ----------------------------------------------------------------------------------------------------
 
     @cached_property

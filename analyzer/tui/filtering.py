@@ -78,8 +78,12 @@ class FilterBar(Horizontal):
     def __init__(self, table: str) -> None:
         super().__init__(id="filter")
         self.table = table
-        self.past: list[str] = []
         self._at = 0
+
+    @property
+    def past(self) -> list[str]:
+        """Filters typed before, on any screen and in any capture."""
+        return self.app.filters  # type: ignore[attr-defined,no-any-return]
 
     def compose(self) -> ComposeResult:
         """The parts."""

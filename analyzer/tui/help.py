@@ -10,6 +10,8 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from analyzer.escape import printable
+from analyzer.tui import keymap
 from analyzer.tui.lines import Line, Piece
 from analyzer.tui.page import text_of
 
@@ -32,9 +34,9 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1", "dismiss", "close")]
 
-    def __init__(self, keys: list[tuple[str, str, str]]) -> None:
+    def __init__(self, keys: list[tuple[str, str, str]], problems: list[str]) -> None:
         super().__init__()
-        self.keys = keys
+        self.keys, self.problems = keys, problems
 
     def compose(self) -> ComposeResult:
         """The parts."""
@@ -54,7 +56,8 @@ class HelpScreen(ModalScreen[None]):
         self._tell(event.value.lower())
 
     def _tell(self, text: str) -> None:
-        lines: list[Line] = []
+        lines: list[Line] = [[]] if self.problems else []
+        lines += [[Piece(printable(problem), "bad")] for problem in self.problems]
         group = ""
         for where, key, what in self.keys:
             if text not in key.lower() and text not in what.lower():
@@ -65,4 +68,6 @@ class HelpScreen(ModalScreen[None]):
             lines.append([Piece(f"  {key:<18}", "odd"), Piece(what)])
         if not text:
             lines += [[], [Piece("words", "bold")], *([Piece(f"  {line}")] for line in WORDS.split("\n"))]
+            lines += [[], [Piece("other keys", "bold")], [Piece(f"  framescope keys > {keymap.path()}", "plain")],
+                      [Piece("  writes a file of all of them, to be changed", "plain")]]  # fmt: skip
         self.query_one("#keys", Static).update(text_of(*lines[1:] if lines else [[Piece("no key does that", "dim")]]))

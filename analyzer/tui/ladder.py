@@ -19,15 +19,18 @@ from analyzer.tui.entries import Entries, Entry
 from analyzer.tui.filtering import FilterBar
 from analyzer.tui.lines import Line, Lines, Piece
 from analyzer.tui.looks import STATE_STYLES, Signs, state_sign
-from analyzer.tui.page import Page, text_of
+from analyzer.tui.marks import letter_of, note_of
+from analyzer.tui.page import TIMES, Page, text_of
 from analyzer.tui.panel import relatives, safe
 from analyzer.tui.rungs import Kind, Rungs, Show, frame_and_message, places_of, rungs_of
+from analyzer.tui.subject import Shown, Subject
 from dissectors.schemas import NO_TIME
 
-TIMES = ("since start", "since last", "time of day")
 TIMELESS = (Kind.SILENCE, Kind.BORDER, Kind.NOTE, Kind.GAP)
 """Rungs that show no time."""
 TIME_WIDTH = 12
+LIFELINES = 5
+"""Pieces of a line between and with the lifelines; words stand behind them."""
 
 
 def across(width: int) -> int:
@@ -61,11 +64,24 @@ class LadderLines(Lines):
         """Rungs."""
         return len(self.rungs)
 
+    def subject(self, number: int) -> Subject:
+        """What a rung is."""
+        return Subject(self.entry, Kind(self.rungs.kind[number]), int(self.rungs.ref[number]))
+
     def line(self, number: int, width: int) -> Line:
         """Time, the space between the lifelines, and what is to be said."""
         kind, ref = Kind(self.rungs.kind[number]), int(self.rungs.ref[number])
+        mark = self.screen.tui.marks.of(Subject(self.entry, kind, ref).key)  # type: ignore[attr-defined]
         drawing = Drawing(self.capture, self.entry, self.rungs, self.signs, self.client, across(width))
-        return [Piece(cut(self._time(number), TIME_WIDTH).rjust(TIME_WIDTH), "dim"), *DRAWN[kind](drawing, ref, number)]
+        drawn = list(DRAWN[kind](drawing, ref, number))
+        return [*self._margin(number, letter_of(mark)), *drawn[:LIFELINES], *note_of(mark), *drawn[LIFELINES:]]
+
+    def _margin(self, number: int, letter: str) -> list[Piece]:
+        """The time, and in front of it the letter of a mark."""
+        told = cut(self._time(number), TIME_WIDTH).rjust(TIME_WIDTH)
+        if letter == " ":
+            return [Piece(told, "dim")]
+        return [Piece(letter, "odd"), Piece(told[1:] if told[0] == " " else told[:-1], "dim")]
 
     def _time(self, number: int) -> str:
         time = int(self.rungs.time[number])
@@ -111,6 +127,7 @@ class LadderPage(Page):
     def on_mount(self) -> None:
         """Begin."""
         self.query_one(LadderLines).focus()
+        self.query_one(LadderLines).times = self.tui.times
 
     def prepare(self, capture: Capture) -> None:
         """In the reading thread: what takes long."""
@@ -201,10 +218,31 @@ class LadderPage(Page):
         if at >= 0:
             lines.go(at)
 
-    def action_times(self) -> None:
+    def turn_to(self, subject: Subject) -> None:
+        """Show a rung, of this connection or another one."""
+        if subject.entry.key != self.entry.key and self.tui.capture is not None:
+            self.entry, self.expression, self.kinds = subject.entry, "", Show.ALL
+            self._fill(self.tui.capture, keep=False)
+        if subject.kind is not None:
+            self.go_to(subject.kind, subject.ref)
+
+    def subject(self) -> Subject | None:
+        """The rung under the cursor."""
+        lines = self.query_one(LadderLines)
+        return lines.subject(lines.cursor) if len(lines.rungs) else None
+
+    def shown(self) -> Shown | None:
+        """The messages or frames shown."""
+        lines = self.query_one(LadderLines)
+        name, kind = ("frames", Kind.FRAME) if self.frames else ("messages", Kind.MESSAGE)
+        rows = lines.rungs.ref[lines.rungs.kind == kind]
+        capture = self.tui.capture
+        return Shown(name, np.searchsorted(capture.view(name).rows, rows)) if capture is not None else None
+
+    def retime(self) -> None:
         """Since start, since the last rung, time of day."""
         lines = self.query_one(LadderLines)
-        lines.times = (lines.times + 1) % len(TIMES)
+        lines.times = self.tui.times
         lines.renew()
         self._titles()
 

@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
@@ -21,6 +22,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from analyzer.tui.keymap import named
 from analyzer.tui.looks import STYLES
 
 REMEMBERED = 512
@@ -35,6 +37,17 @@ class Piece(NamedTuple):
 
 
 Line = Sequence[Piece]
+
+
+def text_of(*lines: Line) -> Text:
+    """Lines as one text. Never markup: what peers sent would be read as it."""
+    text = Text(no_wrap=False, end="")
+    for number, line in enumerate(lines):
+        if number:
+            text.append("\n")
+        for piece in line:
+            text.append(piece.text, STYLES[piece.style])
+    return text
 
 
 def strip_of(line: Line, width: int, over: Style | None = None) -> Strip:
@@ -57,25 +70,33 @@ def strip_of(line: Line, width: int, over: Style | None = None) -> Strip:
     return Strip(segments, width)
 
 
-class Lines(ScrollView, can_focus=True):
+class Lines(ScrollView, can_focus=True, inherit_bindings=False):
     """The list. A subclass says how many lines there are (`length`) and makes one (`line`); `renew` says that they
     changed. The cursor stays on its line when lines are added."""
 
     DEFAULT_CSS = """
     Lines { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named([
         Binding("up,k", "move(-1)", "up", show=False),
         Binding("down,j", "move(1)", "down", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "page up", show=False),
-        Binding("pagedown,ctrl+f,space", "page(1)", "page down", show=False),
+        Binding("pageup", "page(-1)", "page up", show=False),
+        Binding("pagedown,space", "page(1)", "page down", show=False),
         Binding("ctrl+u", "page(-0.5)", "half a page up", show=False),
         Binding("ctrl+d", "page(0.5)", "half a page down", show=False),
         Binding("home", "first", "first", show=False),
         Binding("g", "double_g", "gg: first", show=False),
         Binding("end,G", "last", "last", show=False),
         Binding("enter,l,right", "choose", "open"),
-    ]
+        Binding("F", "follow", "follow: stay at the end while it grows", show=False),
+    ])  # fmt: skip
+
+    def __init_subclass__(cls, **options: bool) -> None:
+        """Every binding has a name, as those of pages."""
+        if "BINDINGS" in cls.__dict__:
+            cls.BINDINGS = named(cls.__dict__["BINDINGS"])
+        super().__init_subclass__(**options)
+
     cursor = reactive(0, repaint=False)
 
     class Moved(Message):
@@ -106,6 +127,11 @@ class Lines(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._made: OrderedDict[tuple[int, int, Style | None], Strip] = OrderedDict()
         self._g = False
+        self.follow = self._follows = False
+        """Whether the cursor stays at the end while lines are added; and whether it should once it is there again."""
+        self._known = 0
+        self._news = 0
+        """Lines that were added behind what is shown while nobody followed."""
 
     # -- what a subclass says ----------------------------------------------------------------------------------------
 
@@ -131,8 +157,23 @@ class Lines(ScrollView, can_focus=True):
             top = self.scroll_offset.y + at - self.cursor
             self.set_reactive(Lines.cursor, at)
             self.scroll_to(y=max(top, 0), animate=False, immediate=True)
+        self._grow(keep)
         self.cursor = min(self.cursor, max(self.length() - 1, 0))
         self.refresh()
+
+    def _grow(self, keep: bool) -> None:
+        """Follow what was added, or count it."""
+        added = self.length() - self._known if keep and self._known else 0
+        self._known = self.length()
+        if self.follow:
+            self.set_reactive(Lines.cursor, max(self.length() - 1, 0))
+            self._show()
+        elif self.scroll_offset.y + self.size.height < self.length():
+            self._news += max(added, 0)
+
+    def at_end(self) -> bool:
+        """Whether the last line is shown."""
+        return self.scroll_offset.y + self.size.height >= self.length()
 
     def on_resize(self) -> None:
         """Lines are made for a width."""
@@ -148,6 +189,8 @@ class Lines(ScrollView, can_focus=True):
         over = None
         if number == self.cursor:
             over = STYLES["cursor" if self.has_focus else "cursor-away"]
+        if self._news and y == self.size.height - 1 and not self.at_end():
+            return self._with_news(self.line(number, width), width, over)
         strip = self._made.get((number, width, over))
         if strip is None:
             strip = strip_of(self.line(number, width), width, over).apply_style(self.rich_style)
@@ -160,6 +203,18 @@ class Lines(ScrollView, can_focus=True):
         """Lines are made with the colours of a theme."""
         self._made.clear()
         super().notify_style_update()
+
+    def _with_news(self, line: Line, width: int, over: Style | None) -> Strip:
+        told = f" {self._news} new: G "
+        room = max(width - len(told), 0)
+        tag = strip_of([Piece(told, "odd")], width - room, STYLES["cursor"])
+        return Strip.join([strip_of(line, room, over), tag]).apply_style(self.rich_style)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Where the end is seen, nothing is new any more."""
+        super().watch_scroll_y(old_value, new_value)
+        if self.at_end():
+            self._news = 0
 
     def watch_cursor(self, before: int, after: int) -> None:
         """Draw the two lines that changed, and say so."""
@@ -184,7 +239,8 @@ class Lines(ScrollView, can_focus=True):
     # -- actions -----------------------------------------------------------------------------------------------------
 
     def go(self, number: int) -> None:
-        """Put the cursor on a line."""
+        """Put the cursor on a line. Who goes back reads, and is not taken to the end any more."""
+        self.follow = self._follows and number >= self.length() - 1
         self.cursor = max(0, min(number, self.length() - 1))
 
     def action_move(self, lines: int) -> None:
@@ -203,6 +259,18 @@ class Lines(ScrollView, can_focus=True):
         """To the last line."""
         self.go(self.length() - 1)
 
+    def action_follow(self) -> None:
+        """Stay at the end, or do not. On a live capture that is for all lists at once."""
+        everywhere = getattr(self.app, "action_follow", None)
+        if everywhere is not None:
+            everywhere()
+            return
+        self._follows = not self._follows
+        self.notify("following: up stops it, G goes on" if self._follows else "not following", timeout=2)
+        if self._follows:
+            self.go(self.length() - 1)
+        self.follow = self._follows
+
     def action_double_g(self) -> None:
         """The second g goes to the first line."""
         if self._g:
@@ -218,6 +286,10 @@ class Lines(ScrollView, can_focus=True):
         """Any other key ends a first g."""
         if event.key != "g":
             self._g = False
+
+    def on_mouse_scroll_up(self) -> None:
+        """Who scrolls back reads."""
+        self.follow = False
 
     def on_click(self, event: events.Click) -> None:
         """A click goes to a line, a second one opens it."""

@@ -27,6 +27,7 @@ from analyzer.live.alerts import Alert, Alerts
 from analyzer.live.saving import packets_of, save, save_some
 from analyzer.live.session import Moment, Session
 from analyzer.times import count, size
+from analyzer.tui import keymap
 from analyzer.tui.app import FramescopeApp
 from analyzer.tui.connections import ConnectionsPage
 from analyzer.tui.following import Following
@@ -82,13 +83,15 @@ class LiveApp(FramescopeApp):
     """The program on a session that has begun."""
 
     is_live = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("F", "follow", "follow", key_display="F"),
-        Binding("p", "pause", "pause the screen"),
-        Binding("S", "save(False)", "save as", key_display="S"),
-        Binding("X", "save(True)", "save the connections shown", key_display="X", show=False),
-        Binding("E", "end", "end the capture", key_display="E", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = keymap.named(
+        [
+            Binding("F", "follow", "follow", key_display="F"),
+            Binding("p", "pause", "pause the screen"),
+            Binding("S", "save(False)", "save as", key_display="S"),
+            Binding("X", "save(True)", "save the connections shown", key_display="X", show=False),
+            Binding("E", "end", "end the capture", key_display="E", show=False),
+        ]
+    )
 
     def __init__(self, session: Session, alerts: Alerts, *, zone: tzinfo, ascii_only: bool = False,
                  until: float = float("inf"), kept: str = "") -> None:  # fmt: skip

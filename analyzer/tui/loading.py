@@ -48,7 +48,7 @@ class Reading(threading.Thread):
         self.limits = limits or Limits(chunk=CHUNK)
         self._publish = publish
         self._failed = failed
-        self._stop = threading.Event()
+        self._stopping = threading.Event()
         self._held = 0.0
 
     def hold(self) -> None:
@@ -57,7 +57,7 @@ class Reading(threading.Thread):
 
     def stop(self) -> None:
         """End without a last snapshot."""
-        self._stop.set()
+        self._stopping.set()
 
     def run(self) -> None:
         """The thread."""
@@ -66,7 +66,7 @@ class Reading(threading.Thread):
         try:
             self._read()
         except BaseException as error:  # it belongs to whoever shows the capture
-            if not self._stop.is_set():
+            if not self._stopping.is_set():
                 self._failed(error)
         finally:
             sys.setswitchinterval(before)
@@ -75,13 +75,13 @@ class Reading(threading.Thread):
         analysis: Analysis | None = Analysis(self.source, self.limits)
         while analysis is not None:
             self._follow(analysis)
-            analysis = None if self._stop.is_set() else analysis.corrected()
+            analysis = None if self._stopping.is_set() else analysis.corrected()
 
     def _follow(self, analysis: Analysis) -> None:
         started = time.monotonic()
         due = started + FIRST
         for records in self.source.chunks(self.limits.chunk):
-            if self._stop.is_set():
+            if self._stopping.is_set():
                 return
             analysis.feed(records)
             time.sleep(max(min(self._held - time.monotonic(), HOLD), BREATH))
@@ -90,7 +90,7 @@ class Reading(threading.Thread):
                 self._publish(analysis.snapshot(), self._progress(now - started))
                 took = time.monotonic() - now
                 due = now + took + max(OFTEN, SHARE * took)
-        if not self._stop.is_set():
+        if not self._stopping.is_set():
             self._publish(analysis.finish(), self._progress(time.monotonic() - started))
 
     def _progress(self, took: float) -> Progress:

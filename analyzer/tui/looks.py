@@ -33,7 +33,8 @@ def _styles(client: str, server: str, good: str, bad: str, odd: str, note: str, 
         "here": Style(bold=True, reverse=True),
         "client": Style(color=client), "server": Style(color=server), "good": Style(color=good),
         "bad": Style(color=bad, bold=True), "odd": Style(color=odd), "note": Style(color=note),
-        "line": Style(color=line), "cursor": Style(bgcolor=cursor[0]), "cursor-away": Style(bgcolor=cursor[1]),
+        "line": Style(color=line), "found": Style(color=odd, bold=True, reverse=True),
+        "cursor": Style(bgcolor=cursor[0]), "cursor-away": Style(bgcolor=cursor[1]),
     }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from analyzer.tui.headline import Headline
 from analyzer.tui.lines import Line, Lines, Piece
 from analyzer.tui.page import Page, text_of
 from analyzer.tui.rungs import Kind
+from analyzer.tui.subject import Shown, Subject
 from dissectors.http.secrets import mask_text
 from dissectors.notes import MEANINGS, Note, Severity, code_name
 from dissectors.tables import Array
@@ -109,6 +110,21 @@ class NotesPage(Page):
             else "nothing to note: all keeps to the standards"
         )
         self.query_one("#titles", Static).update(text_of([Piece(f" {told}", "dim")]))
+
+    def subject(self) -> Subject | None:
+        """The observation under the cursor, where it is one of a connection."""
+        lines = self.query_one(NoteLines)
+        row = lines.at(lines.cursor)[1] if lines.length() else -1
+        connection = int(lines.capture.view("notes").connection_rows[row]) if row >= 0 else -1
+        if connection < 0:
+            return None
+        entry = Entries(lines.capture, plain=False).entry(connection)
+        return Subject(entry, Kind.NOTE, int(lines.capture.view("notes").rows[row]))
+
+    def shown(self) -> Shown | None:
+        """All observations."""
+        lines = self.query_one(NoteLines)
+        return Shown("notes", np.arange(len(lines.capture.view("notes")))) if lines.groups else None
 
     def on_lines_chosen(self) -> None:
         """Open or close a group; go to an observation."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -103,6 +104,18 @@ class HexLines(Lines):
         """To the last octet."""
         self.step_to(len(self.octets) - 1)
 
+    def on_click(self, event: events.Click) -> None:
+        """To the octet that was clicked, in hexadecimal or among the characters."""
+        event.prevent_default()
+        column = event.get_content_offset(self)
+        if column is None:
+            return
+        x, y = column
+        across = self.across
+        inside = (x - 5) // 3 if x < 5 + 3 * across else x - 6 - 3 * across
+        if x >= 5 and 0 <= inside < across:
+            self.step_to((y + self.scroll_offset.y) * across + inside)
+
 
 class Octets(Vertical):
     """The tab. `places` tells, for an octet of a pane, what it is."""
@@ -139,6 +152,26 @@ class Octets(Vertical):
     def tell(self, text: str) -> None:
         """What the octet under the cursor is."""
         self.query_one("#octet", Static).update(text_of([Piece(text or "arrows walk through the octets", "dim")]))
+
+    def point_at(self, at: int) -> None:
+        """Put the cursors on an octet of the message: of a compressed one in its inflated octets, else on the wire."""
+        inflated = self.query_one("#inflated", HexLines)
+        if inflated.octets:
+            inflated.step_to(at)
+        else:
+            self.query_one("#unmasked", HexLines).step_to(at)
+
+    def zoom(self) -> None:
+        """The next pane alone, behind the last one all."""
+        panes = list(self.query(HexLines))
+        alone = [pane for pane in panes if pane.has_class("alone")]
+        number = panes.index(alone[0]) + 1 if alone else 0
+        for pane in panes:
+            pane.remove_class("alone")
+        self.set_class(number < len(panes), "zoomed")
+        chosen = panes[number % len(panes)]
+        chosen.set_class(number < len(panes), "alone")
+        chosen.focus()
 
     def on_hex_lines_stepped(self, event: HexLines.Stepped) -> None:
         """The unmasked octet stands below its masked one."""

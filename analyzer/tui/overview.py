@@ -20,6 +20,7 @@ from analyzer.tui.lines import Line, Lines, Piece
 from analyzer.tui.looks import STATE_STYLES, Signs
 from analyzer.tui.page import Page, text_of
 from analyzer.tui.plots import bars, beside, plot
+from analyzer.tui.subject import Shown, Subject
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array
 from dissectors.websocket.opcodes import PONG
@@ -141,6 +142,15 @@ class OverviewPage(Page):
         self.query_one(Headline).show(capture)
         self.query_one(OverviewLines).show(Entries(capture, plain=False))
         self._draw()
+
+    def subject(self) -> Subject | None:
+        """The connection under the cursor."""
+        lines = self.query_one(OverviewLines)
+        return Subject(lines.entries.entry(lines.cursor)) if lines.length() else None
+
+    def shown(self) -> Shown | None:
+        """All WebSocket connections."""
+        return Shown("connections", np.arange(self.query_one(OverviewLines).length()))
 
     def on_resize(self) -> None:
         """All is wider or narrower."""

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import analyzer
-from analyzer.analysis.contents import Contents
+from analyzer import views
 from analyzer.views import fields_of
 from tests.conftest import ROOT, SAMPLES
 from tests.wire.captures import pcap
@@ -196,10 +196,10 @@ def test_a_refused_try_has_none_of_the_frames_of_the_next(save: Callable[..., st
 
 
 def test_a_filter_looks_at_the_rows_chosen_alone(tour: analyzer.Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    fetch = Contents.message_payload
+    asked: list[int] = []
+    fetch = views.message_payloads
     monkeypatch.setattr(
-        Contents, "message_payload", lambda self, row, limit=None: asked.append(row) or fetch(self, row)
+        views, "message_payloads", lambda contents, rows: asked.extend(rows.tolist()) or fetch(contents, rows)
     )
     chat = tour.connections[1]
     chosen = chat.messages.where("payload contains hello")

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from analyzer.cli import jsonl
+from analyzer.export import jsonl
 from analyzer.views import View
 from tests.conftest import SAMPLES
 from tests.outcome import snapshot_of

@@ -16,7 +16,7 @@ from analyzer.tui.entries import ORDERS
 from analyzer.tui.ladder import LadderLines, LadderPage
 from analyzer.tui.octets import HexLines
 from analyzer.tui.rungs import Kind
-from tests.analyzer.tui.stage import play, text_of_screen, watch
+from tests.analyzer.tui.stage import play, text_of_screen, typed, watch
 from tests.wire.captures import pcap
 from tests.wire.frames import CLOSE, CONTINUATION, PING, PONG, TEXT, close_payload
 from tests.wire.talks import Talk
@@ -27,12 +27,6 @@ def keys(app: FramescopeApp) -> list[str]:
     return [lines.entry(number).key for number in range(lines.length())]
 
 
-def typed(text: str) -> list[str]:
-    names = {" ": "space", "=": "equals_sign", ">": "greater_than_sign", "<": "less_than_sign", "~": "tilde",
-             "/": "slash", "_": "underscore", "(": "left_parenthesis", ".": "full_stop", "!": "exclamation_mark"}  # fmt: skip
-    return [names.get(character, character) for character in text]
-
-
 def test_moving() -> None:
     def cursor(*pressed: str) -> int:
         return play("sample:tour", ("j", "enter", *pressed), look=lambda app: app.screen.query_one(LadderLines).cursor)
@@ -40,7 +34,7 @@ def test_moving() -> None:
     assert cursor("j", "down", "k") == 1
     assert cursor("G") == 21
     assert cursor("end", "g", "g") == 0
-    assert cursor("G", "g", "x", "g") == 21
+    assert cursor("G", "g", "z", "g") == 21
     assert cursor("pagedown") == 21
     assert cursor("ctrl+d") == 17
     assert cursor("G", "home") == 0
@@ -91,7 +85,7 @@ def test_the_last_filter_that_held_stays_while_one_does_not() -> None:
 
 def test_letters_typed_into_the_filter_are_no_commands() -> None:
     value = play("sample:tour", ("slash", *typed("qojkgG?:")), look=lambda app: app.screen.query_one(Input).value)
-    assert value == "qojkgG?:".replace("?", "").replace(":", "") or value == "qojkgG?:"
+    assert value == "qojkgG?:"
 
 
 def test_tab_completes_and_up_brings_the_last_filter_back() -> None:
