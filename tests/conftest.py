@@ -13,6 +13,9 @@ from types import ModuleType
 import pytest
 from hypothesis import settings
 
+# where bytecode is not written, every command that a test starts compiles 300 modules first
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
 settings.register_profile("suite", deadline=None, max_examples=40, derandomize=True, print_blob=True)
