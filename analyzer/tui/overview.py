@@ -73,7 +73,7 @@ class OverviewLines(Lines):
         self.entries = entries
         if whole:
             self.window = entries.span
-        self.renew()
+        self.renew(grown=True)
 
     def length(self) -> int:
         """WebSocket connections, and encrypted ones."""

@@ -56,8 +56,9 @@ def test_a_mark_is_set_gone_to_and_taken_away() -> None:
 
 def test_a_letter_stands_on_its_row_and_on_one_row_only() -> None:
     shown = play("sample:tour", (*CHAT, "j", "m", "Z", "j", "j", "m", "Z"))
-    (row,) = [line for line in shown.splitlines() if "Z│" in line]
+    (row,) = [line for line in shown.splitlines() if line.startswith("Z+0.000337 s")]
     assert "text 9 B" in row
+    assert shown.count("Z") == 1
     listed = play("sample:tour", ("j", "m", "Z"))
     (row,) = [line for line in listed.splitlines() if " Z" in line]
     assert "closed 1000 Z" in row
