@@ -100,7 +100,7 @@ class LadderLines(Lines):
             while before >= 0 and (self.rungs.time[before] == NO_TIME or self.rungs.kind[before] == Kind.NOTE):
                 before -= 1
             return f"+{duration(max(time - int(self.rungs.time[before]), 0))}" if before >= 0 else "+0"
-        return f"+{max(time - self._start, 0) / 1e9:.6f} s"[-TIME_WIDTH:]
+        return f"+{max(time - self._start, 0) / 1e9:.6f}"[: TIME_WIDTH - 2] + " s"  # of long ones the last digits go
 
 
 class LadderPage(Page):

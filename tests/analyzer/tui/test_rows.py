@@ -69,6 +69,14 @@ def test_a_letter_stands_on_its_row_and_on_one_row_only() -> None:
     assert "closed 1000 Z" in row
 
 
+def test_a_long_time_loses_its_last_digits_and_not_its_first(tmp_path: Path) -> None:
+    path = tmp_path / "long.pcap"
+    path.write_bytes(pcap(talk_of(b"early").wait(12345).frame("C", TEXT, b"late").packets()))
+    shown = play(path, ("enter", "G"))
+    assert "+12345.003 s" in shown
+    assert "Z+12345.003" in play(path, ("enter", "G", "k", "m", "Z"))
+
+
 def test_a_note_stands_on_its_row_and_in_the_list() -> None:
     said = (*CHAT, "j", "j", "j", "semicolon", *typed("the first word"), "enter")
     shown = play("sample:tour", said)
