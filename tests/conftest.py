@@ -13,10 +13,39 @@ from types import ModuleType
 import pytest
 from hypothesis import settings
 
+# where bytecode is not written, every command that a test starts compiles 300 modules first
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
-settings.register_profile("suite", deadline=None, max_examples=40, derandomize=True, print_blob=True)
+LONG = (
+    "tests/analyzer/live/test_live.py", "tests/analyzer/live/test_rights.py", "tests/analyzer/packets/test_tunnels.py",
+    "tests/analyzer/tui/test_actions.py", "tests/analyzer/tui/test_hostile.py", "tests/analyzer/tui/test_keymap.py",
+    "tests/analyzer/tui/test_live.py", "tests/analyzer/tui/test_rows.py", "tests/analyzer/tui/test_search.py",
+    "tests/analyzer/tui/test_screens.py", "tests/analyzer/tui/test_seen.py", "tests/test_terminal.py",
+)  # fmt: skip
+"""Tests that start the interface or a capture anew for each question. Together they take several times as long as all
+the others; `--long` runs these, and is what CI runs besides."""
+settings.register_profile("suite", deadline=None, max_examples=25, derandomize=True, print_blob=True)
 settings.load_profile("suite")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The long ones."""
+    parser.addoption("--long", action="store_true", help="run the long tests, and these alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long tests run where they are asked for, by option or by name."""
+    named = [argument.partition("::")[0] for argument in config.args]
+    if any(name.startswith("tests/") for name in named) and not config.getoption("--long"):
+        return
+    kinds: tuple[list[pytest.Item], list[pytest.Item]] = ([], [])
+    for item in items:
+        kinds[item.nodeid.partition("::")[0] in LONG].append(item)
+    wanted = bool(config.getoption("--long"))
+    config.hook.pytest_deselected(items=kinds[not wanted])
+    items[:] = kinds[wanted]
 
 
 class PlainWalks:
