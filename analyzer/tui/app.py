@@ -336,7 +336,7 @@ class FramescopeApp(App[None]):
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if binding.description and binding.id:
-                known = seen.setdefault((_where(binding), binding.description), [])
+                known = seen.setdefault((_where(binding), keymap.words_of(binding)), [])
                 key = self.get_key_display(binding)
                 known += [key] if key not in known else []
         keys = [(where, ", ".join(told), what) for (where, what), told in seen.items()]
@@ -355,10 +355,11 @@ class FramescopeApp(App[None]):
         told = set()
         for active in screen.active_bindings.values():
             binding = active.binding
-            known = binding.description in told or binding.action == "command_palette"
-            if binding.description and binding.id and active.enabled and not known:
-                told.add(binding.description)
-                yield SystemCommand(binding.description[0].upper() + binding.description[1:],
+            words = keymap.words_of(binding)
+            known = words in told or binding.action == "command_palette"
+            if words and binding.id and active.enabled and not known:
+                told.add(words)
+                yield SystemCommand(words[0].upper() + words[1:],
                                     f"key {self.get_key_display(binding)}",
                                     partial(self.run_action, binding.action, active.node))  # fmt: skip
         yield from super().get_system_commands(screen)

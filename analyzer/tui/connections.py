@@ -43,6 +43,7 @@ class ConnectionLines(Lines):
         self.entries: Entries = None  # type: ignore[assignment]  # before the first snapshot
         self.places: Places = np.empty(0, np.int64)
         """By line: a place of `entries`, or below 0 that of a group: -1 is the first."""
+        self.group = "none"
         self.groups: list[tuple[str, Places]] = []
         self.folded: set[str] = set()
         self.widths: dict[str, int] = {}
@@ -50,13 +51,15 @@ class ConnectionLines(Lines):
 
     def show(self, entries: Entries, places: Places, keep: bool, group: str = "none") -> None:
         """Other rows, or the same further on. `keep`: the row under the cursor stays where it is on the screen."""
+        grown = keep and self.entries is not None and entries is not self.entries
         here = self._under_cursor() if keep else None
         self.entries = entries
+        self.group = group
         self.groups = entries.groups(places, group) if group != "none" else []
         self.places = self._with_headers() if self.groups else places
         self._cells.clear()
         at = self._line_of(here) if here is not None else -1
-        self.renew(keep, at)
+        self.renew(keep, at, grown)
 
     def _with_headers(self) -> Places:
         parts = []
@@ -140,7 +143,8 @@ class ConnectionLines(Lines):
         sign = self.signs.folded if name in self.folded else self.signs.unfolded
         states = self.entries.snapshot["connections"]["state"][members[members < self.entries.sockets]]
         numbers = np.bincount(states, minlength=len(STATES)).tolist()
-        told: Line = [Piece(f"{sign} {name or '-'}  ", "bold"), Piece(count(len(members), "connection"), "dim")]
+        told: Line = [Piece(f"{sign} ", "bold"), Piece(f"{self.group} ", "dim"), Piece(f"{name or '-'}  ", "bold"),
+                      Piece(count(len(members), "connection"), "dim")]  # fmt: skip
         return [*told, *(Piece(f"  {number} {STATES[state]}", STATE_STYLES.get(STATES[state], "dim"))
                          for state, number in enumerate(numbers) if number)]  # fmt: skip
 
@@ -169,7 +173,7 @@ class ConnectionsPage(Page):
         Binding("greater_than_sign", "sort(1)", "sort", show=False),
         Binding("r", "reverse", "reverse", show=False),
         Binding("b", "group", "group"),
-        Binding("t", "plain", "HTTP"),
+        Binding("t", "plain", "HTTP", tooltip="show or hide plain HTTP"),
         Binding("o", "app.overview", "overview"),
         Binding("v", "app.notes", "notes"),
         Binding("escape", "step_out", "clear filter", show=False),
@@ -347,7 +351,8 @@ class ConnectionsPage(Page):
         names = list(ORDERS)
         self.by = names[(names.index(self.by) + step) % len(names)]
         self._choose(keep=True)
-        self.notify(f"sorted by {self.by}", timeout=1)
+        if self.by not in self.query_one(ConnectionLines).widths:  # else its title tells it
+            self.notify(f"sorted by {self.by}", timeout=1)
 
     def on_titles_clicked(self, event: Titles.Clicked) -> None:
         """Sort by a column; a second click turns it round."""
@@ -365,7 +370,6 @@ class ConnectionsPage(Page):
         """By server, by path, by verdict, or not at all."""
         self.group = BESIDE[(BESIDE.index(self.group) + 1) % len(BESIDE)]
         self._choose(keep=True)
-        self.notify(f"grouped by {self.group}" if self.group != "none" else "not grouped", timeout=1)
 
     def action_plain(self) -> None:
         """Show or hide plain HTTP."""

@@ -185,7 +185,7 @@ class DetailPage(Page):
 
     def label(self) -> str:
         """The rung as it looks."""
-        return " ".join("".join(piece.text for piece in self.ladder.line(self.ladder.cursor, 200)).split())
+        return self.ladder.label()
 
     def turn_to(self, entry: Entry) -> None:
         """The ladder went to another rung, perhaps of another connection."""

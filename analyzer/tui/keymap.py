@@ -63,6 +63,11 @@ def name_of(action: str) -> str:
     return f"{word}-{argument}".strip("-").replace("_", "-").replace(".", "-")
 
 
+def words_of(binding: Binding) -> str:
+    """What a key does, where there is more room than in the footer."""
+    return binding.tooltip or binding.description
+
+
 def named(bindings: Iterable[BindingType]) -> list[BindingType]:
     """Bindings with the names of their actions as what Textual's keymap knows them by."""
     return [
@@ -147,7 +152,7 @@ def as_file(bindings: Iterable[Binding]) -> str:
         if binding.id and binding.description:
             mine = keys.setdefault(binding.id, [])
             mine += [key for key in binding.key.split(",") if key not in mine]
-            told.setdefault(binding.id, binding.description)
+            told.setdefault(binding.id, words_of(binding))
     width = max(map(len, keys), default=0)
     lines = []
     for name, mine in keys.items():

@@ -52,13 +52,15 @@ class LadderLines(Lines):
         self._start = NO_TIME
 
     def show(self, capture: Capture, entry: Entry, rungs: Rungs, at: int = -1) -> None:
-        """Other rungs; `at` is where the one under the cursor stands now, -1 to begin at the top."""
+        """Other rungs; `at` is where the one under the cursor stands now, -1 to begin at the top. Of another snapshot
+        they are the same, and more."""
+        grown = at >= 0 and self.capture is not None and capture is not self.capture
         self.capture, self.entry, self.rungs = capture, entry, rungs
         self.client = int(capture.snapshot["encrypted"]["client_direction"][entry.encrypted] if entry.encrypted >= 0
                           else capture.snapshot["channels"]["client"][entry.channel])  # fmt: skip
         known = np.flatnonzero(rungs.time[:1024] != NO_TIME)
         self._start = int(rungs.time[known[0]]) if len(known) else NO_TIME
-        self.renew(at >= 0, at)
+        self.renew(at >= 0, at, grown)
 
     def length(self) -> int:
         """Rungs."""
@@ -67,6 +69,10 @@ class LadderLines(Lines):
     def subject(self, number: int) -> Subject:
         """What a rung is."""
         return Subject(self.entry, Kind(self.rungs.kind[number]), int(self.rungs.ref[number]))
+
+    def label(self, width: int = 0) -> str:
+        """With the shortest arrow: the words matter more."""
+        return super().label(width)
 
     def line(self, number: int, width: int) -> Line:
         """Time, the space between the lifelines, and what is to be said."""
@@ -103,10 +109,10 @@ class LadderPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter"),
         Binding("w", "times", "times"),
-        Binding("f", "frames", "frames"),
-        Binding("d", "kinds", "kinds"),
-        Binding("v", "next_note", "note"),
-        Binding("c", "close", "why"),
+        Binding("f", "frames", "frames", tooltip="frames or messages"),
+        Binding("d", "kinds", "kinds", tooltip="kinds: all, data, control"),
+        Binding("v", "next_note", "note", tooltip="next observation"),
+        Binding("c", "close", "why", tooltip="why it closed"),
         Binding("escape,q,h,left", "step_out", "back"),
     ]
 

@@ -143,11 +143,16 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         """A line."""
         raise NotImplementedError
 
+    def label(self, width: int = 200) -> str:
+        """The line under the cursor in one text."""
+        return " ".join("".join(piece.text for piece in self.line(self.cursor, width)).split())
+
     # -- drawing -----------------------------------------------------------------------------------------------------
 
-    def renew(self, keep: bool = True, at: int = -1) -> None:
+    def renew(self, keep: bool = True, at: int = -1, grown: bool = False) -> None:
         """The lines changed. `keep`: those that were there stand where they stood; `at` is the number that the line
-        under the cursor has now, where that is known: it stays at its place on the screen."""
+        under the cursor has now, where that is known: it stays at its place on the screen. `grown`: they are the same
+        choice of a capture that grew, so that one more is a new one."""
         self._made.clear()
         self.virtual_size = Size(self.size.width, self.length())
         if not keep:
@@ -157,18 +162,20 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
             top = self.scroll_offset.y + at - self.cursor
             self.set_reactive(Lines.cursor, at)
             self.scroll_to(y=max(top, 0), animate=False, immediate=True)
-        self._grow(keep)
+        self._grow(keep and grown)
         self.cursor = min(self.cursor, max(self.length() - 1, 0))
         self.refresh()
 
-    def _grow(self, keep: bool) -> None:
-        """Follow what was added, or count it."""
-        added = self.length() - self._known if keep and self._known else 0
+    def _grow(self, grown: bool) -> None:
+        """Follow what was added, or count it; among other lines than before nothing is new."""
+        added = self.length() - self._known if self._known else 0
         self._known = self.length()
         if self.follow:
             self.set_reactive(Lines.cursor, max(self.length() - 1, 0))
             self._show()
-        elif self.scroll_offset.y + self.size.height < self.length():
+        elif added and not grown:
+            self._news = 0
+        elif not self.at_end() and not getattr(self.app, "is_live", False):  # there the line on top tells it
             self._news += max(added, 0)
 
     def at_end(self) -> bool:

@@ -103,7 +103,6 @@ class LiveApp(FramescopeApp):
         self.alerted = 0
         self._warned = False
         self._seen: WeakKeyDictionary[Lines, int] = WeakKeyDictionary()
-        self._going = False
         self._following = Following(
             session, alerts, self._publish, partial(self.call_from_thread, self._tell),
             partial(self.call_from_thread, self._alert), self._fail, until,
@@ -172,28 +171,29 @@ class LiveApp(FramescopeApp):
         return found.first() if found else None
 
     def _new(self) -> int:
-        """Lines below those that had been seen when the screen last went along."""
+        """Lines below those that had been seen when the screen last went along, or somebody went to the last one."""
         lines = self._list()
         if lines is None:
             return 0
+        if lines.cursor == lines.length() - 1:
+            self._seen[lines] = lines.length()
         return max(lines.length() - self._seen.setdefault(lines, lines.length()), 0)
 
     def _follow(self) -> None:
         lines = self._list()
         if lines is None or not self.follows:
             return
-        seen = self._seen.get(lines, lines.length())
+        seen = min(self._seen.get(lines, lines.length()), lines.length())
         if lines.scroll_offset.y + lines.size.height < seen and lines.cursor < seen - 1:
             self.follows = False  # somebody scrolled up
             return
         self._seen[lines] = lines.length()
-        self._going = True
         lines.go(lines.length() - 1)
-        self._going = False
 
     def on_lines_moved(self, event: Lines.Moved) -> None:
-        """Going up ends going along."""
-        if self.follows and not self._going and event.lines.cursor < event.lines.length() - 1:
+        """Going up ends going along; that there are more lines by now does not."""
+        lines = event.lines
+        if self.follows and lines.cursor < min(self._seen.get(lines, 0), lines.length()) - 1:
             self.follows = False
 
     def _alert(self, alert: Alert) -> None:

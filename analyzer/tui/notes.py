@@ -40,16 +40,17 @@ class NoteLines(Lines):
         self.capture = capture
         codes = capture.snapshot["notes"]["code"]
         found = [(int(code), np.flatnonzero(codes == code)) for code in np.unique(codes)]
+        grown = bool(self.groups)
         self.groups = sorted(found, key=lambda group: (-MEANINGS[Note(group[0])].severity, -len(group[1])))
-        self._place()
+        self._place(grown)
 
-    def _place(self) -> None:
+    def _place(self, grown: bool = False) -> None:
         self._starts, at = [], 0
         for code, rows in self.groups:
             self._starts.append(at)
             at += 1 + (len(rows) if code in self.open else 0)
         self._count = at
-        self.renew()
+        self.renew(grown=grown)
 
     def length(self) -> int:
         """Lines."""

@@ -57,8 +57,8 @@ class OverviewLines(Lines):
     """One line a connection. The window of time is shared by all."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "screen.pan(-1)", "earlier", key_display="h"),
-        Binding("right,l", "screen.pan(1)", "later", key_display="l"),
+        Binding("left,h", "screen.pan(-1)", "earlier", show=False),
+        Binding("right,l", "screen.pan(1)", "earlier, later", key_display="h l", tooltip="later"),
     ]
 
     def __init__(self, signs: Signs) -> None:
@@ -73,7 +73,7 @@ class OverviewLines(Lines):
         self.entries = entries
         if whole:
             self.window = entries.span
-        self.renew()
+        self.renew(grown=True)
 
     def length(self) -> int:
         """WebSocket connections, and encrypted ones."""

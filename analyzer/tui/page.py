@@ -89,10 +89,7 @@ class Page(Screen[None]):
 
     def label(self) -> str:
         """That row as it looks."""
-        for lines in self.query(Lines):
-            if lines.length():
-                return " ".join("".join(piece.text for piece in lines.line(lines.cursor, 200)).split())
-        return ""
+        return next((lines.label() for lines in self.query(Lines) if lines.length()), "")
 
     def shown(self) -> Shown | None:
         """The rows that the screen shows."""

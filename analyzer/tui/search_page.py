@@ -39,7 +39,7 @@ class HitLines(Lines):
         """Other hits, or more of them."""
         keep = search is self.search
         self.capture, self.search = capture, search
-        self.renew(keep)
+        self.renew(keep, grown=keep)
 
     def length(self) -> int:
         """Hits."""

@@ -153,7 +153,9 @@ class Openings:
             return None
         stop, answer_stop = at + KEY, answer_at + ACCEPT
         key, accept = request[at:stop], response[answer_at:answer_stop]
-        if request[stop : stop + 2] != b"\r\n" or not _right(_matrix(key), _matrix(accept)).all():
+        if request[stop : stop + 2] != b"\r\n" or len(accept) < ACCEPT:  # a short value at the end of all there is
+            return None
+        if not _right(_matrix(key), _matrix(accept)).all():
             return None
         kind = request[:at] + request[stop:], response[:answer_at] + response[answer_stop:end]
         opening = self._known.get(kind) or self._learn(kind, request, response[:end])

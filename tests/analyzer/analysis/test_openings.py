@@ -133,3 +133,9 @@ def test_many_kinds_among_each_other_keep_their_order() -> None:
     assert [(place, key) for place, _, key in found] == [(at, key_of(at)) for at in range(200)]
     assert [number for _, number, _ in found] == [found[at % 40][1] for at in range(200)]
     assert len({number for _, number, _ in found}) == 40
+
+
+@pytest.mark.parametrize("value", ["", "x", "short", "[bold]\x1b[5mno"])
+def test_an_accept_value_may_be_shorter_than_all_that_is_left(value: str) -> None:
+    answer = f"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: {value}\r\n\r\n"
+    assert read_all(Openings(), (request(), answer.encode())) == []

@@ -53,7 +53,7 @@ def test_another_key_works_on_every_screen_and_the_usual_one_no_more() -> None:
 def test_help_and_footer_show_the_keys_that_work() -> None:
     write('[keys]\nwhy-closed = "Z"\n')
     shown = play("sample:tour", ("j", "enter"))
-    assert "Z why it closed" in shown
+    assert "Z why ? help" in shown
     (line,) = [line for line in play("sample:tour", ("j", "enter", "question_mark", *typed("why it"))).splitlines()
                if "why it closed" in line and "Z  " in line]  # fmt: skip
     assert " c " not in line
@@ -81,7 +81,7 @@ def test_what_is_wrong_is_told_and_the_rest_holds(text: str, says: str) -> None:
     assert "\x1b" not in shown
     assert "keys" in shown
     if "[keys]\n" in text:
-        assert "Z why it closed" in shown
+        assert "Z why ? help" in shown
 
 
 def test_a_key_taken_from_another_action_is_told() -> None:

@@ -8,17 +8,22 @@ import json
 import shlex
 import subprocess
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 import analyzer
 from analyzer.tui import state
 from analyzer.tui.app import FramescopeApp
 from analyzer.tui.connections import ConnectionLines, ConnectionsPage
-from analyzer.tui.copies import MOST
+from analyzer.tui.copies import MOST, forms
+from analyzer.tui.exports import exports
 from analyzer.tui.ladder import LadderLines
 from analyzer.tui.marks import MarksPage
+from analyzer.tui.page import Page
 from analyzer.tui.rungs import Kind
 from tests.analyzer.tui.stage import WAIT, play, typed
 from tests.conftest import SAMPLES
@@ -56,8 +61,9 @@ def test_a_mark_is_set_gone_to_and_taken_away() -> None:
 
 def test_a_letter_stands_on_its_row_and_on_one_row_only() -> None:
     shown = play("sample:tour", (*CHAT, "j", "m", "Z", "j", "j", "m", "Z"))
-    (row,) = [line for line in shown.splitlines() if "Z│" in line]
+    (row,) = [line for line in shown.splitlines() if line.startswith("Z+0.000337 s")]
     assert "text 9 B" in row
+    assert shown.count("Z") == 1
     listed = play("sample:tour", ("j", "m", "Z"))
     (row,) = [line for line in listed.splitlines() if " Z" in line]
     assert "closed 1000 Z" in row
@@ -306,3 +312,51 @@ def test_rungs_know_their_rows() -> None:
     found = play("sample:tour", CHAT, look=kinds)
     assert found[:3] == ["REQUEST", "RESPONSE", "BORDER"]
     assert found[-2:] == ["END", "END"]
+
+
+@pytest.mark.parametrize("sample", ["tunnels", "http-only", "tls"])
+def test_every_row_can_be_marked_copied_and_exported(sample: str) -> None:
+    def use(app: FramescopeApp) -> str:
+        """The row under the cursor in all its forms; which they are."""
+        page, capture = app.screen, app.capture
+        assert isinstance(page, Page)
+        assert capture is not None
+        subject, label = page.subject(), page.label()
+        if subject is not None:
+            app.marks.letter(subject.key, label, app.marks.free())
+            app.marks.annotate(subject.key, label, "said")
+            back = app.subject_of(subject.key)
+            assert back is not None
+            assert back.key == subject.key
+        for item in exports(capture, subject, page.shown()):
+            assert item.write(BytesIO())
+        found = forms(capture, subject) if subject is not None else []
+        assert all(isinstance(form.make(), str) for form in found)
+        return "".join(form.key for form in found)
+
+    async def act(pilot: Pilot[Any]) -> None:
+        app = pilot.app
+        assert isinstance(app, FramescopeApp)
+        lines = app.list.query_one(ConnectionLines)
+        for number in range(lines.length()):
+            lines.go(number)
+            forms_of = use(app)
+            entry = lines.current
+            assert entry is not None
+            assert ("w" in forms_of) == (entry.connection >= 0)
+            ladder = app.open_ladder(entry)
+            await pilot.pause()
+            for _ in ("messages", "frames"):
+                rungs = ladder.query_one(LadderLines)
+                for rung in range(rungs.length()):
+                    rungs.go(rung)
+                    assert "t" in use(app)
+                ladder.action_frames()
+            app.pop_screen()
+            await pilot.pause()
+        app.list.action_group()
+        lines.go(0)
+        assert app.list.subject() is None
+        assert use(app) == ""
+
+    play(f"sample:{sample}", act=act)

@@ -82,7 +82,7 @@ def test_rows_are_grouped_and_groups_fold() -> None:
         ("plain HTTP", 1),
     ]
     folded = play("sample:tour", ("b", "home", "enter"))
-    assert "▸ 127.0.0.1:8080  3 connections" in folded
+    assert "▸ server 127.0.0.1:8080  3 connections" in folded
     assert "/private" not in folded.split("────")[0]
     assert "/feed" in folded
 
