@@ -39,7 +39,8 @@ class Limits:
     receivers keep what they have (Zeek, gopacket), or last."""
     overlaps: int = 4096
     """Copies compared with what was delivered, for one direction; a note says how many were not. Each costs two reads
-    of the file: in segments of 1448 octets these are 6 MB of copies."""
+    of the file, or more where it spans several of the segments delivered, 16 each on average: in segments of 1448
+    octets these are 6 MB of copies."""
     checksums: int = 128
     """Packets of which the checksum is verified to find out whether the sender left it to its network card, spread over
     the capture: were one in twenty another's, 128 would miss it once in 700 captures."""

@@ -16,7 +16,7 @@ from analyzer.limits import Limits
 from dissectors.notes import Note
 from dissectors.schemas import FRAMES, MESSAGES
 from dissectors.tables import Strings, Table
-from dissectors.websocket.frame_walk import Directions, Events, FrameRows, NoteRows, Parked, resume
+from dissectors.websocket.frame_walk import Directions, Events, FrameRows, NoteRows, Parked, begin_span, resume
 from dissectors.websocket.frame_walk import walk as walk_frames
 from dissectors.websocket.message_walk import Folds, MessageRows
 from dissectors.websocket.message_walk import resume as resume_messages
@@ -25,8 +25,8 @@ from dissectors.websocket.scanner import frame_columns
 
 LOST, LOOK = 2, 512
 """As in `frame_walk`, whose own are not to be seen from Python where it is compiled."""
-HOLES = 3
-"""What `message_walk.resume` says of a direction: neither a continuation nor a Pong of the other side is judged."""
+HOLES = 7
+"""Bits of `Folds.holes`: no continuation is judged, no Pong of the other side, which may also be ahead of its Ping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +125,14 @@ class Framing:
                 ripe = self.recovery.park(self._parked)
                 self._parked.clear()
                 if ripe >= 0:
-                    self._look(ripe, self._note_rows.now, rest)
+                    self._look(ripe, self._events.now, rest)
 
     def _look(self, slot: int, release: int, rest: list[tuple[Run, int]]) -> None:
         """Look for frames in what is parked of a direction; where they go on, there is more to walk."""
         found = self.recovery.look(slot, release)
         if found is None:
             return
-        self._note_rows.now = release
+        begin_span(self._events, self._note_rows, release)
         self.found[slot] = found.packet
         resume_messages(self.folds, self._message_rows, self._note_rows, slot, found.packet, found.time)
         resume(self.directions, self._note_rows, slot, found.at, found.reach, found.bits, found.packet, found.time)
@@ -174,7 +174,7 @@ class Framing:
             slot = cell("slot")
             self.notes.append(
                 cell("code"), channels[slot >> 1], slot & 1, cell("offset"), cell("length"), cell("packet"),
-                cell("time"), cell("release"),
+                cell("time"), cell("release"), cell("turn"),
             )  # fmt: skip
             notes.clear()
 

@@ -24,7 +24,8 @@ LAST = 2**62
 
 class Observations:
     """Fills NOTES. Rows are gathered for a chunk, and stand in the order of the packets that released the octets they
-    are about. Beyond the limit a row is only counted: `left_out` says how many, by code."""
+    are about; of one packet, those of HTTP before those of its spans in turn. Beyond the limit a row is only counted:
+    `left_out` says how many, by code."""
 
     def __init__(self, table: Table, strings: Strings, limits: Limits) -> None:
         self.table = table
@@ -35,20 +36,21 @@ class Observations:
         self._rows: list[tuple[int, ...]] = []
 
     def append(self, *columns: Array) -> None:
-        """Gather rows of one layer: code, channel, direction, offset, length, packet, time, release."""
+        """Gather rows of the frame layer: code, channel, direction, offset, length, packet, time, release, turn."""
         self._rows += [(*cells, 0) for cells in zip(*(column.tolist() for column in columns), strict=True)]
 
     def one(self, note: Note, channel: int, direction: int, offset: int, length: int, packet: int = -1,
             time: int = NO_TIME, detail: str = "", release: int = LAST) -> None:  # fmt: skip
         """Gather one row."""
         code = self.strings.intern(detail)
-        self._rows.append((int(note), channel, direction, offset, length, packet, time, release, code))
+        turn = LAST if release == LAST else 0
+        self._rows.append((int(note), channel, direction, offset, length, packet, time, release, turn, code))
 
     def flush(self) -> None:
         """Append what was gathered. A connection that is wrong in the same way over and over is told so often only."""
         if not self._rows:
             return
-        self._rows.sort(key=lambda row: row[7])
+        self._rows.sort(key=lambda row: row[7:9])
         kept = []
         for row in self._rows:
             key = (row[1], row[2], row[0])
@@ -58,10 +60,10 @@ class Observations:
             else:
                 kept.append(row)
         self._rows = []
-        columns = np.array(kept, np.int64).reshape(-1, 9).T
+        columns = np.array(kept, np.int64).reshape(-1, 10).T
         names = ("code", "channel", "direction", "offset", "length", "packet", "time")
         found = dict(zip(names, columns, strict=False))
         code = columns[0]
         self.table.append(
-            found | {"severity": _SEVERITY[code], "layer": _LAYER[code], "detail": columns[8].astype(np.int32)}
+            found | {"severity": _SEVERITY[code], "layer": _LAYER[code], "detail": columns[9].astype(np.int32)}
         )

@@ -6,6 +6,9 @@ that fails it, since the receiver never took that one; else the copy captured fi
 Where the better copy was not the one delivered, the range is a `Correction`: the capture is read again with them
 (`analysis/pipeline.py`). What follows a writer is read once only, and keeps what was delivered.
 
+Where the capture cut a segment short, and a later copy has octets that are then missing, they are delivered in the same
+way. Octets that come for a hole that was given up stay late.
+
 Checksums are not verified for every packet, which would cost more than all the rest. A sample over the whole capture
 tells whether a sending host left them to its network card.
 """
@@ -21,14 +24,18 @@ import numpy as np
 
 from analyzer.analysis.channels import innermost
 from analyzer.analysis.observations import Observations
+from analyzer.analysis.transport import time_of
 from analyzer.capture.records import Source
 from analyzer.limits import Limits
 from analyzer.packets.checksum import Checksum, judge
-from analyzer.schemas import DATA, OVERLAP
+from analyzer.schemas import DATA, GAP, LATE, OVERLAP
 from dissectors.notes import Note
 from dissectors.tables import Array, Table, distinct
 
 FAILED = (Checksum.WRONG, Checksum.IP_WRONG)
+PIECES = 16
+"""Pieces that a copy may span on average: a copy of 64 KiB that a network card put together has 45 segments in it, most
+copies are of one."""
 NOTES = {Checksum.WRONG: Note.TCP_CHECKSUM_WRONG, Checksum.IP_WRONG: Note.IP_CHECKSUM_WRONG}
 
 
@@ -86,11 +93,49 @@ class Copies:
             of = int(slot[rows[start]])
             low, high = np.searchsorted(slot[data], [of, of + 1])
             picked = rows[start : start + min(count, self.limits.overlaps)]
-            self._slot(of, picked.tolist(), data[low:high], notes)
-            if len(picked) < count:
-                self._not_compared(of, rows[start + len(picked) : start + count], notes)
+            compared = self._slot(of, picked.tolist(), data[low:high], notes)
+            if compared < count:
+                self._not_compared(of, rows[start + compared : start + count], notes)
         # of several corrections of one octet the walk takes the one named last
         self.corrections.sort(key=lambda found: found.packet, reverse=self.limits.overlap == "first")
+
+    def fill(self) -> None:
+        """Gather corrections for octets that the capture cut off a segment, and that a later copy has."""
+        spans = self.spans
+        rows = np.flatnonzero(spans["kind"] == LATE)
+        rows = rows[self.channel_of[spans["stream"][rows]] >= 0]
+        if not len(rows):
+            return
+        slot = 2 * spans["stream"].astype(np.int64) + spans["direction"]
+        gaps = np.flatnonzero((spans["kind"] == GAP) & np.isin(slot, slot[rows]))
+        cut = [self._cut(int(packet)) for packet in spans["packet"][gaps]]
+        gaps = gaps[np.array(cut, np.bool_)]
+        gaps = gaps[np.lexsort((spans["offset"][gaps], slot[gaps]))]
+        places = {of: np.searchsorted(slot[gaps], [of, of + 1]).tolist() for of in distinct(slot[rows])}
+        for row in rows.tolist():
+            low, high = places[int(slot[row])]
+            self._fill(int(slot[row]), row, gaps[low:high])
+
+    def _cut(self, packet: int) -> bool:
+        """Whether a packet was cut short; of connections that are no WebSocket packets are left out."""
+        try:
+            cells = self.packets.row(packet)
+        except IndexError:
+            return False
+        return bool(cells["payload_length"] < cells["segment_length"])
+
+    def _fill(self, slot: int, row: int, gaps: Array) -> None:
+        spans = self.spans
+        start, length, packet = (int(spans[name][row]) for name in ("offset", "length", "packet"))
+        place = max(int(np.searchsorted(spans["offset"][gaps], start, "right")) - 1, 0)
+        for gap in gaps[place:].tolist():
+            low = max(start, int(spans["offset"][gap]))
+            high = min(start + length, int(spans["offset"][gap] + spans["length"][gap]))
+            if low >= start + length:
+                break
+            if low < high:
+                at = int(spans["at"][row]) + low - start
+                self.corrections.append(Correction(slot, low, high, packet, at, time_of(self.packets, packet)))
 
     def _not_compared(self, slot: int, rows: Array, notes: Observations) -> None:
         """Say once that copies beyond the limit were left alone, at the first of them."""
@@ -100,10 +145,14 @@ class Copies:
         notes.one(Note.TCP_NOT_COMPARED, int(self.channel_of[slot >> 1]), slot & 1, int(self.spans["offset"][first]),
                   length, packet, int(self.packets.row(packet)["time"]), f"copies: {len(rows)}")  # fmt: skip
 
-    def _slot(self, slot: int, rows: list[int], data: Array, notes: Observations) -> None:
+    def _slot(self, slot: int, rows: list[int], data: Array, notes: Observations) -> int:
+        """Compare copies with the pieces delivered; returns how many of them."""
         spans = self.spans
         offsets, lengths = spans["offset"][data], spans["length"][data]
-        for row in rows:
+        left = PIECES * self.limits.overlaps
+        for done, row in enumerate(rows):
+            if left <= 0:
+                return done
             start, length = int(spans["offset"][row]), int(spans["length"][row])
             octets = self.source.read(int(spans["at"][row]), length)
             at = max(int(np.searchsorted(offsets, start, "right")) - 1, 0)
@@ -115,6 +164,8 @@ class Copies:
                     if first != octets[low - start : high - start]:
                         self._differ(slot, low, octets[low - start : high - start], first, row, int(data[at]), notes)
                 at += 1
+                left -= 1
+        return len(rows)
 
     def _differ(self, slot: int, low: int, octets: bytes, first: bytes, row: int, other: int,
                 notes: Observations) -> None:  # fmt: skip

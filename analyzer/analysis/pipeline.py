@@ -31,7 +31,7 @@ from analyzer.packets.addresses import AddressBook
 from analyzer.packets.decode import decode
 from analyzer.packets.fragments import Fragments
 from analyzer.packets.unwrapping import Unwrapping
-from analyzer.schemas import DATA, END, FRAGMENT, KINDS, LINK_TYPE, TABLES
+from analyzer.schemas import DATA, FRAGMENT, KINDS, LINK_TYPE, TABLES
 from analyzer.streams.assembly import Assembly, Delivered
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings, Table
@@ -129,6 +129,8 @@ class Analysis:
         copies = Copies(self.tables, self.source, self.limits)
         if self.assembly.copies:
             copies.compare(self.notes)
+        if self.cut_packets:
+            copies.fill()
         self._wanted = copies.corrections
         self.sample = copies.sample(self.notes)
         self.notes.flush()
@@ -202,14 +204,11 @@ class Analysis:
             tls = conversations.phase[spans.slot >> 1] == ENCRYPTED
             conversations.encrypted.feed(spans, tls & (spans.kind == DATA))
         number = conversations.number[spans.slot >> 1]
-        ended = np.flatnonzero((number >= 0) & (spans.kind >= END))
         rows = np.flatnonzero(number >= 0)
         runs = self._runs(spans, octets, rows, upgraded)
         if runs:
             self.framing.feed(runs)
         self.notes.flush()
-        for slot in (2 * number[ended] + (spans.slot[ended] & 1)).tolist():
-            self.framing.folds.let_go(slot)
 
     def _runs(self, spans: Delivered, octets: memoryview, rows: Array, upgraded: list[Upgraded]) -> list[Run]:
         """The spans of WebSocket connections as runs of one buffer each, in the order of delivery."""

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.analysis.channels import innermost
+from analyzer.analysis.dues import Dues
 from analyzer.analysis.frames import Framing
 from analyzer.analysis.losses import WORD, lost_octets
 from analyzer.analysis.observations import Observations
-from analyzer.analysis.unseen import unseen_ends
+from analyzer.analysis.transport import time_of
 from analyzer.capture.records import Loss
 from analyzer.schemas import LATE
 from analyzer.streams.assembly import Assembly
@@ -21,6 +22,8 @@ from dissectors.tables import Table
 from dissectors.websocket.opcodes import TEXT
 from dissectors.websocket.outcomes import INVALID, NOT_TEXT, PLAIN, UNKNOWN
 
+SURE = 3
+"""Of `schemas.RECOVERED`: from here on a frame found by evidence may accuse somebody."""
 UNFINISHED = 5
 """The code of `schemas.INFLATES`."""
 
@@ -88,54 +91,33 @@ def _messages(tables: Mapping[str, Table], framing: Framing, notes: Observations
 
 def _control(tables: Mapping[str, Table], framing: Framing, assembly: Assembly, number_of: npt.NDArray[np.int64],
              notes: Observations) -> None:  # fmt: skip
+    """Pings and Closes that got no answer, where one was due."""
     folds = framing.folds
-    ended = np.zeros(len(framing.channels), np.bool_)
-    numbers = number_of[tables["endings"]["stream"]]
-    ended[numbers[numbers >= 0]] = True
-    if any(folds.pings):
-        _pings(tables, framing, ended, notes)
     rows = folds.whole["close_row"][: 2 * len(framing.channels)]
-    bare = (rows >= 0) & (rows.reshape(-1, 2)[:, ::-1].ravel() < 0) & np.repeat(ended, 2)
-    alone = np.flatnonzero(bare & ~_cut_short(tables, framing, assembly))
-    for slot in alone.tolist():
+    bare = np.flatnonzero((rows >= 0) & (rows.reshape(-1, 2)[:, ::-1].ravel() < 0)).tolist()
+    if not bare and not any(folds.pings):
+        return
+    dues = Dues(tables, framing, assembly, number_of)
+    _pings(tables, framing, dues, notes)
+    for slot in bare:
         close = tables["messages"].row(int(rows[slot]))
-        frame = tables["frames"].row(close["last_frame"])
-        if framing.hidden(slot ^ 1, frame["last_packet"]):
-            continue
-        length = frame["header_length"] + frame["payload_length"]
-        notes.one(Note.CLOSE_NOT_ANSWERED, framing.channels[slot >> 1], slot & 1, frame["offset"], length,
-                  frame["last_packet"], close["time"])  # fmt: skip
+        if dues.ended[slot >> 1] and not 0 < close["recovered"] < SURE and dues.due(slot, int(rows[slot])):
+            frame = tables["frames"].row(close["last_frame"])
+            length = frame["header_length"] + frame["payload_length"]
+            notes.one(Note.CLOSE_NOT_ANSWERED, framing.channels[slot >> 1], slot & 1, frame["offset"], length,
+                      frame["last_packet"], close["time"])  # fmt: skip
 
 
-def _cut_short(tables: Mapping[str, Table], framing: Framing, assembly: Assembly) -> npt.NDArray[np.bool_]:
-    """Slots whose other side is not known to its end: an answer may stand in what is missing there."""
-    count = 2 * len(framing.channels)
-    streams = tables["channels"]["stream"].astype(np.int64)[np.array(framing.channels, np.int64)]
-    ends = unseen_ends(assembly)[np.stack([2 * streams, 2 * streams + 1], axis=1).ravel()]
-    short = (ends > 0) | (framing.directions.whole["mode"][:count] == 2)
-    other: npt.NDArray[np.bool_] = short.reshape(-1, 2)[:, ::-1].ravel()
-    return other
-
-
-def _pings(tables: Mapping[str, Table], framing: Framing, ended: npt.NDArray[np.bool_], notes: Observations) -> None:
+def _pings(tables: Mapping[str, Table], framing: Framing, dues: Dues, notes: Observations) -> None:
     """Pings that wait for their Pong. RFC 6455 §5.5.2 asks for none from a side that had received a Close, §7.1.7 for
-    none from one that fails the connection; and where the capture ends before that side said anything more, its Pong
-    may be on the way."""
-    messages = tables["messages"]
-    last = np.full(2 * (max(framing.channels) + 1), -1, np.int64)
-    last[2 * messages["channel"].astype(np.int64) + messages["direction"]] = messages.rows()  # the last row stays
+    none from one that fails the connection."""
     closes = framing.folds.whole["close_row"]
     for slot, waiting in enumerate(framing.folds.pings):
-        for _, number, offset, packet, time in waiting or ():
-            channel, direction = framing.channels[slot >> 1], slot & 1
+        for _, number, offset, packet, time, excused in waiting or ():
             mine, theirs = closes[slot], closes[slot ^ 1]
             closed = 0 <= mine < number or (theirs >= 0 and not 0 <= mine < theirs)
-            if (
-                not closed
-                and not framing.hidden(slot ^ 1, packet)
-                and (ended[slot >> 1] or last[2 * channel + 1 - direction] > number)
-            ):
-                notes.one(Note.PING_NOT_ANSWERED, channel, direction, offset, 0, packet, time)
+            if not closed and not excused and dues.due(slot, number):
+                notes.one(Note.PING_NOT_ANSWERED, framing.channels[slot >> 1], slot & 1, offset, 0, packet, time)
 
 
 def _late(tables: Mapping[str, Table], notes: Observations) -> None:
@@ -155,16 +137,17 @@ def _late(tables: Mapping[str, Table], notes: Observations) -> None:
 
 
 def _gaps(tables: Mapping[str, Table], assembly: Assembly, notes: Observations, losses: Sequence[Loss]) -> None:
-    """One note a direction of a channel: how much of it the capture does not hold, and how much of that it lost."""
-    missing = assembly.segments.column("missing")
-    if not missing.any():
+    """One note a direction of a channel: how much of it the capture does not hold, where that begins to show, and how
+    much of it the capture lost."""
+    if not assembly.segments.gaps:
         return
-    streams = tables["channels"]["stream"].astype(np.int64)
-    inside = innermost(tables)[streams] == np.arange(len(streams))
+    channel_of, missing = innermost(tables), assembly.segments.column("missing")
     lost = lost_octets(tables, losses)
-    for direction in (0, 1):
-        octets = missing[2 * streams + direction] * inside
-        for channel in np.flatnonzero(octets).tolist():
-            of_capture = lost.get((int(streams[channel]), direction), 0)
-            detail = f"{WORD}: {of_capture} octets of it while the capture dropped packets" if of_capture else ""
-            notes.one(Note.TCP_GAP, channel, direction, -1, int(octets[channel]), detail=detail)
+    for slot, (offset, packet, count) in sorted(assembly.segments.gaps.items()):
+        channel = int(channel_of[slot >> 1])
+        if channel >= 0:
+            of_capture = lost.get((slot >> 1, slot & 1), 0)
+            told = [f"{count} gaps; the first one is told"] if count > 1 else []
+            told += [f"{WORD}: {of_capture} octets of it while the capture dropped packets"] if of_capture else []
+            notes.one(Note.TCP_GAP, channel, slot & 1, offset, int(missing[slot]), packet,
+                      time_of(tables["packets"], packet), "; ".join(told))  # fmt: skip

@@ -59,17 +59,17 @@ def note_transport(tables: Mapping[str, Table], assembly: Assembly, notes: Obser
             length = count if name in OCTETS else 0
             detail = f"{count} packets" if count > 1 and not length else ""
             notes.one(note, int(channel_of[slot >> 1]), slot & 1, int(place[slot]), length, packet,
-                      _time(packets, packet), detail)  # fmt: skip
+                      time_of(packets, packet), detail)  # fmt: skip
     _stray(segments.column("stray"), channel_of, notes)
     early, at = segments.tally("early"), segments.tally("early_packet")
     for slot in np.flatnonzero(early).tolist():
         if channel_of[slot >> 1] >= 0:
             packet = int(at[slot])
             notes.one(Note.TCP_DATA_WITH_SYN, int(channel_of[slot >> 1]), slot & 1, 0, int(early[slot]), packet,
-                      _time(packets, packet))  # fmt: skip
+                      time_of(packets, packet))  # fmt: skip
 
 
-def _time(packets: Table, packet: int) -> int:
+def time_of(packets: Table, packet: int) -> int:
     """The time of a packet; none where it was left out, as those of connections that are no WebSocket are."""
     try:
         return int(packets.row(packet)["time"])

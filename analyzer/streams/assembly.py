@@ -188,8 +188,7 @@ class Assembly:
             for name in ("slot", "kind", "offset", "length", "packet", "at", "position", "time", "release")
         }
         columns = self.scattered.resolve(columns)
-        if not self.segments.held:
-            self.scattered.clear()
+        self.scattered.prune(self.segments)
         slot = columns["slot"]
         self.copies = self.copies or bool((columns["kind"] == OVERLAP).any())
         first_row = self.spans.append(

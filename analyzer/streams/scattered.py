@@ -19,9 +19,12 @@ import numpy.typing as npt
 
 from analyzer.packets.layouts import FIN, RST, SYN, URG
 from analyzer.packets.pieces import Piece
+from analyzer.streams.segment_walk import Segments
 from dissectors.tables import Array
 
 SCATTERED = 1 << 62
+FIRST_LOOK = 4096
+"""Pieces before the first look at which of them are still needed: some 0.4 MB."""
 
 
 class Scattered:
@@ -31,6 +34,7 @@ class Scattered:
         self._next = SCATTERED
         self._starts: list[int] = []
         self._pieces: list[Piece] = []
+        self._look = FIRST_LOOK
 
     def spread(self, columns: dict[str, Array], rows: npt.NDArray[np.int64],
                pieces: Mapping[int, Sequence[Piece]]) -> dict[str, Array]:  # fmt: skip
@@ -107,10 +111,27 @@ class Scattered:
             place += 1
         return found
 
-    def clear(self) -> None:
-        """Nothing is held any more."""
-        self._starts.clear()
-        self._pieces.clear()
+    def prune(self, segments: Segments) -> None:
+        """Forget what was delivered. Where something is held all the time, look whenever as many pieces came as were
+        kept, so that the cost stays linear."""
+        if not segments.holding_all:
+            self._starts.clear()
+            self._pieces.clear()
+        elif len(self._starts) >= self._look:
+            needed = segments.places(SCATTERED)
+            kept = [
+                place for place, (start, piece) in enumerate(zip(self._starts, self._pieces, strict=True))
+                if _among(needed, start, start + piece.length)
+            ]  # fmt: skip
+            self._starts = [self._starts[place] for place in kept]
+            self._pieces = [self._pieces[place] for place in kept]
+            self._look = max(2 * len(kept), FIRST_LOOK)
+
+
+def _among(needed: Sequence[tuple[int, int]], start: int, stop: int) -> bool:
+    """Whether one of these ranges, which are apart and ascending, has something of start:stop."""
+    place = bisect_right(needed, (start, SCATTERED << 1))
+    return (place < len(needed) and needed[place][0] < stop) or (place > 0 and needed[place - 1][1] > start)
 
 
 def _runs(pieces: Sequence[Piece], length: int) -> list[tuple[int, int, list[Piece]]]:

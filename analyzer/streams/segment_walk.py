@@ -18,6 +18,13 @@ once its end was acknowledged (the receiver has the octets, the capture does not
 already given up are `late` rows. Before a hole is given up for `HELD_TOTAL`, directions that wait for their start are
 settled, that which has waited longest first: many short connections whose SYNs were not captured would hold all.
 
+Each side's octets are delivered after those that it acknowledges, so that a Pong never stands before its Ping where
+only the Ping waits for a hole, or was captured later. What acknowledges octets that have not come is *withheld*, in
+the order of its own direction, until they have, or are given up; where no hole is seen, because nothing stands behind
+it yet, for `LOST_PACKETS` or `LOST_TIME`. Sequence numbers, figures and endings do not wait: rows do. Whatever is
+delivered in one direction lets pass at once what waits for it in the other, so two directions cannot wait for each
+other.
+
 The first copy of an octet is delivered. Other copies are rows of kind overlap, so that somebody may compare them; a
 keep-alive's one octet (RFC 9293 §3.8.4 lets it be garbage) is not. What is unusual in a direction is counted in a row
 of `figures`, which only directions that need one get; where something of a kind was first seen stands there as well.
@@ -65,8 +72,12 @@ RESET_AHEAD = 1 << 20
 """Octets that the capture may have lost before a RST. Forged numbers are nearly always further off."""
 REORDERED = 3_000_000
 """ns that a hole stays open by reordering where no round trip is known; Wireshark has the same number."""
+FOREVER = 1 << 62
 COPY_TIME = 50_000
 """ns. Two copies of a packet that has no IP identification; the shortest retransmission timeouts are 1000 times it."""
+LOST_RANGES = 1024
+"""Gaps of a direction, the latest, that are remembered for octets that come late: a retransmission comes within a few
+round trips."""
 RECENT = 1024
 """Segments remembered for telling duplicates; must be a power of two."""
 
@@ -175,10 +186,19 @@ class Segments:
         self.recent_look = np.zeros(RECENT, np.int64).data
         self.recent_time = np.zeros(RECENT, np.int64).data
         self.holding_all = 0
+        self.withholding = np.zeros(512, np.uint8).data
+        self.withheld_all = 0
+        self.withheld: dict[int, deque[tuple[int, ...]]] = {}
         self.waiting: deque[int] = deque()
         self.corrections: dict[int, list[tuple[int, int, int, int, int]]] = {}
         self.held: dict[int, list[tuple[int, ...]]] = {}
         self.lost: dict[int, list[tuple[int, int]]] = {}
+        self.gaps: dict[int, tuple[int, int, int]] = {}
+        """By slot: where its first gap is, the packet that showed it (that had it given up, or was cut short), how many
+        gaps there are."""
+        self.finished = 0
+        self.resets: dict[int, tuple[int, int]] = {}
+        """By slot: packet and time of a RST that waits for what was sent before it."""
         self.endings: list[tuple[int, int, int]] = []
 
     def reserve(self, streams: int) -> None:
@@ -195,6 +215,7 @@ class Segments:
         self.seen = _wider(self.seen, self.room, 0)
         self.ended = _wider(self.ended, self.room, 0)
         self.holding = _wider(self.holding, self.room, 0)
+        self.withholding = _wider(self.withholding, self.room, 0)
         self.fin = _wider(self.fin, self.room, -1)
         self.hole_packets = _wider(self.hole_packets, self.room, 0)
         self.hole_time = _wider(self.hole_time, self.room, 0)
@@ -234,6 +255,13 @@ class Segments:
         """Slots in which something unusual was seen."""
         slots: list[int] = np.flatnonzero(np.asarray(self.figure_of)[: self.slots] >= 0).tolist()
         return slots
+
+    def places(self, above: int) -> list[tuple[int, int]]:
+        """Where the octets of what is held or withheld stand, as ranges of numbers from `above` on, ascending."""
+        found = [(item[4], item[4] + item[3]) for heap in self.held.values() for item in heap if item[4] >= above]
+        found += [(item[7], item[7] + item[5]) for queue in self.withheld.values() for item in queue
+                  if item[7] >= above]  # fmt: skip
+        return sorted(found)
 
     def column(self, name: str) -> Array:
         """One column of the state, as an array: per slot, or per connection."""
@@ -295,7 +323,9 @@ def part(spans: Spans, slot: int, kind: int, offset: int, low: int, high: int, p
 
 def copy(segments: Segments, spans: Spans, slot: int, offset: int, length: int, packet: int, at: int, position: int,
          time: int, release: int) -> None:  # fmt: skip
-    """Append a copy that was not delivered, without what of it was."""
+    """Append a copy that was not delivered, without what of it was; or what it has for gaps."""
+    if slot in segments.lost and late(segments, spans, slot, offset, length, packet, at, position, time):
+        return
     low = offset
     end_at = offset + length
     if segments.corrections and slot in segments.corrections:
@@ -334,9 +364,114 @@ def correct(segments: Segments, spans: Spans, slot: int, offset: int, length: in
         part(spans, slot, DATA, offset, low, end_at, packet, at, position, time, release)
 
 
+def needed(segments: Segments, slot: int, ack: int) -> int:
+    """How far the other side must have come before what acknowledges `ack` (-1 for nothing) of it is delivered; 0 where
+    it has, or where that is no number that it can have reached."""
+    other = slot ^ 1
+    if ack < 0 or not segments.settled[other] or not segments.seen[other]:
+        return 0
+    ahead = distance(ack - segments.base[other] - segments.next[other])
+    if ahead <= 0 or ahead > RESET_AHEAD or segments.next[other] + ahead <= reached(segments, other):
+        return 0
+    return segments.next[other] + ahead
+
+
+def reached(segments: Segments, slot: int) -> int:
+    """How far a slot has come, its FIN included, as acknowledgments count it."""
+    return segments.next[slot] + (1 if segments.ended[slot] & FIN_DELIVERED else 0)
+
+
+def withhold(segments: Segments, spans: Spans, slot: int, first: int, need: int) -> None:
+    """Take back the rows from `first` on, which were just appended for a slot, until the other side has come to `need`;
+    copies of octets are compared in the end, and need not wait."""
+    if not segments.withholding[slot]:
+        segments.withholding[slot] = 1
+        segments.withheld[slot] = deque()
+    queue = segments.withheld[slot]
+    since = segments.packets[slot >> 1]
+    kept = first
+    for row in range(first, spans.count):
+        if spans.kind[row] == OVERLAP:
+            emit_again(spans, row, kept)
+            kept += 1
+            continue
+        queue.append((need, since, segments.last_time[slot >> 1], spans.kind[row], spans.offset[row], spans.length[row],
+                      spans.packet[row], spans.at[row], spans.position[row], spans.time[row],
+                      segments.chunk))  # fmt: skip
+        segments.withheld_all += 1
+        segments.holding_all += 1
+    spans.count = kept
+
+
+def emit_again(spans: Spans, row: int, to: int) -> None:
+    """Move a row to an earlier place."""
+    spans.slot[to] = spans.slot[row]
+    spans.kind[to] = spans.kind[row]
+    spans.offset[to] = spans.offset[row]
+    spans.length[to] = spans.length[row]
+    spans.packet[to] = spans.packet[row]
+    spans.at[to] = spans.at[row]
+    spans.position[to] = spans.position[row]
+    spans.time[to] = spans.time[row]
+    spans.release[to] = spans.release[row]
+
+
+def let_pass(segments: Segments, spans: Spans, slot: int, reach: int, release: int) -> None:
+    """Deliver what is withheld of a slot and needs no more than `reach` of the other side."""
+    queue = segments.withheld[slot]
+    while queue and queue[0][0] <= reach:
+        _, _, _, kind, offset, length, packet, at, position, time, chunk = queue.popleft()
+        segments.withheld_all -= 1
+        segments.holding_all -= 1
+        emit(spans, slot, kind, offset, length, packet, at, position if chunk == segments.chunk else -1, time, release)
+    if not queue:
+        del segments.withheld[slot]
+        segments.withholding[slot] = 0
+
+
+def expire(segments: Segments, spans: Spans, slot: int, time: int, release: int) -> None:
+    """Deliver what was withheld for so long that what it acknowledges is not in the capture. While the other side waits
+    for a hole that was acknowledged, its rules say how long."""
+    other = slot ^ 1
+    while segments.withholding[slot]:
+        if (
+            segments.holding[other]
+            and segments.holding_all <= HELD_TOTAL
+            and len(segments.withheld[slot]) <= HELD_LIMIT
+            and segments.acked[other] >= segments.held[other][0][0]
+        ):
+            return
+        need, since, began = segments.withheld[slot][0][:3]
+        waited = segments.packets[slot >> 1] - since
+        if waited < LOST_PACKETS and not overdue(began, time) and segments.holding_all <= HELD_TOTAL:
+            return
+        let_pass(segments, spans, slot, max(need, reached(segments, other)), release)
+
+
 def deliver(segments: Segments, spans: Spans, slot: int, offset: int, length: int, captured: int, packet: int, at: int,
-            position: int, time: int, release: int) -> None:  # fmt: skip
-    """Deliver a segment that starts at or before `next` and ends behind it; what the capture cut off is a gap."""
+            position: int, time: int, release: int, need: int) -> None:  # fmt: skip
+    """Deliver a segment that starts at or before `next` and ends behind it, once the other side has come to `need`;
+    what the capture cut off is a gap. Where the other side waits for a part of it only (a copy joins octets of several
+    segments), that comes first."""
+    while segments.withholding[slot ^ 1]:
+        stop = segments.withheld[slot ^ 1][0][0]
+        if stop <= segments.next[slot] or stop >= offset + length:
+            break
+        size = stop - offset
+        deliver_part(segments, spans, slot, offset, size, min(captured, size), packet, at, position, time, release, 0)
+        offset = stop
+        length -= size
+        captured = max(captured - size, 0)
+        at += size
+        if position >= 0:
+            position += size
+    deliver_part(segments, spans, slot, offset, length, captured, packet, at, position, time, release, need)
+
+
+def deliver_part(segments: Segments, spans: Spans, slot: int, offset: int, length: int, captured: int, packet: int,
+                 at: int, position: int, time: int, release: int, need: int) -> None:  # fmt: skip
+    """Deliver a segment, or a part of one."""
+    before = spans.count
     skip = segments.next[slot] - offset
     segments.next[slot] = offset + length
     if skip:
@@ -356,15 +491,63 @@ def deliver(segments: Segments, spans: Spans, slot: int, offset: int, length: in
     else:
         captured = 0
     if captured < length:
-        segments.missing[slot] += length - captured
-        emit(spans, slot, GAP, offset + captured, length - captured, packet, -1, -1, time, release)
+        cut(segments, spans, slot, offset + captured, offset + length, packet, time, release)
+    if need or segments.withheld_all:
+        pass_on(segments, spans, slot, before, need, release)
+
+
+def cut(segments: Segments, spans: Spans, slot: int, low: int, end_at: int, packet: int, time: int,
+        release: int) -> None:  # fmt: skip
+    """The capture cut a segment short: deliver what a later copy has of the rest, if that is known; what none has is a
+    gap."""
+    if segments.corrections and slot in segments.corrections:
+        ranges = segments.corrections[slot]
+        for place in range(max(bisect_left(ranges, (low + 1,)) - 1, 0), len(ranges)):
+            start, stop, winner, other, when = ranges[place]
+            if start >= end_at:
+                break
+            high = min(stop, end_at)
+            start_at = max(start, low)
+            if start_at < high:
+                if low < start_at:
+                    gap(segments, spans, slot, low, start_at, packet, time, release, packet)
+                emit(spans, slot, DATA, start_at, high - start_at, winner, other + start_at - start, -1, when, release)
+                low = high
+    if low < end_at:
+        gap(segments, spans, slot, low, end_at, packet, time, release, packet)
+
+
+def gap(segments: Segments, spans: Spans, slot: int, start: int, stop: int, packet: int, time: int, release: int,
+        place: int) -> None:  # fmt: skip
+    """Deliver that octets are missing, and remember where: they may come late. `place` is the packet that shows it."""
+    # a row's length has 32 bits; `FAR` bounds a hole far below
+    emit(spans, slot, GAP, start, stop - start, packet, -1, -1, time, release)
+    segments.missing[slot] += stop - start
+    ranges = segments.lost.setdefault(slot, [])
+    if len(ranges) >= LOST_RANGES:
+        del ranges[: LOST_RANGES // 2]
+    ranges.append((start, stop))
+    if slot in segments.gaps:
+        first_at, first_place, count = segments.gaps[slot]
+        segments.gaps[slot] = (first_at, first_place, count + 1)
+    else:
+        segments.gaps[slot] = (start, place, 1)
+
+
+def pass_on(segments: Segments, spans: Spans, slot: int, first: int, need: int, release: int) -> None:
+    """Rows from `first` on were appended for a slot, which has come further: withhold them where they have to wait, and
+    let pass what waited for them."""
+    if need or segments.withholding[slot]:
+        withhold(segments, spans, slot, first, need)
+    if segments.withholding[slot ^ 1]:
+        let_pass(segments, spans, slot ^ 1, reached(segments, slot), release)
 
 
 def unhold(segments: Segments, spans: Spans, slot: int, release: int) -> None:
     """Deliver what is held and no longer has a hole before it."""
     heap = segments.held[slot]
     while heap and heap[0][0] <= segments.next[slot]:
-        offset, packet, length, captured, at, position, time, chunk = heappop(heap)
+        offset, packet, length, captured, at, position, time, chunk, ack = heappop(heap)
         segments.holding_all -= 1
         here = position if chunk == segments.chunk else -1
         if offset + length <= segments.next[slot]:
@@ -372,7 +555,8 @@ def unhold(segments: Segments, spans: Spans, slot: int, release: int) -> None:
             if captured > 0:
                 copy(segments, spans, slot, offset, captured, packet, at, here, time, release)
         else:
-            deliver(segments, spans, slot, offset, length, captured, packet, at, here, time, release)
+            need = needed(segments, slot, ack)
+            deliver(segments, spans, slot, offset, length, captured, packet, at, here, time, release, need)
     if not heap:
         del segments.held[slot]
         segments.holding[slot] = 0
@@ -385,21 +569,34 @@ def give_up(segments: Segments, spans: Spans, slot: int, release: int) -> None:
     if stop > start:
         packet = segments.held[slot][0][1]
         time = segments.held[slot][0][6]
-        # a row's length has 32 bits; `FAR` bounds a hole far below
-        emit(spans, slot, GAP, start, stop - start, packet, -1, -1, time, release)
-        segments.missing[slot] += stop - start
+        before = spans.count
+        gap(segments, spans, slot, start, stop, packet, time, release, packet if segments.finished else release)
         segments.next[slot] = stop
-        ranges = segments.lost.setdefault(slot, [])
-        if len(ranges) < 1024:
-            ranges.append((start, stop))
+        pass_on(segments, spans, slot, before, 0, release)
     unhold(segments, spans, slot, release)
 
 
 def settle(segments: Segments, spans: Spans, slot: int, release: int) -> None:
-    """Decide where a slot without a SYN starts: at its lowest sequence number."""
-    segments.settled[slot] = 1
+    """Decide where a slot without a SYN starts: at its lowest sequence number. If the other one waits for that too it
+    is settled with it, so that their octets are delivered after each other."""
+    other = slot ^ 1
+    both = segments.holding[other] and not segments.settled[other]
+    start(segments, slot)
+    if both:
+        start(segments, other)
     while segments.waiting and segments.settled[segments.waiting[0]]:
         segments.waiting.popleft()
+    if segments.holding[slot]:
+        unhold(segments, spans, slot, release)
+    if both:
+        unhold(segments, spans, other, release)
+        end(segments, spans, other, release, segments.data_time[other], release)
+    end(segments, spans, slot, release, segments.data_time[slot], release)
+
+
+def start(segments: Segments, slot: int) -> None:
+    """The lowest sequence number held is the first of this slot."""
+    segments.settled[slot] = 1
     if not segments.holding[slot]:
         return
     heap = segments.held[slot]
@@ -407,7 +604,6 @@ def settle(segments: Segments, spans: Spans, slot: int, release: int) -> None:
     segments.base[slot] = (segments.base[slot] + lowest) & LAST
     segments.highest[slot] -= lowest
     segments.held[slot] = [(item[0] - lowest, *item[1:]) for item in heap]
-    unhold(segments, spans, slot, release)
 
 
 def begin_at(segments: Segments, spans: Spans, slot: int, start: int, release: int) -> None:
@@ -431,7 +627,6 @@ def relieve(segments: Segments, spans: Spans, release: int) -> None:
         slot = segments.waiting.popleft()
         if not segments.settled[slot]:
             settle(segments, spans, slot, release)
-            end(segments, spans, slot, release, segments.data_time[slot], release)
 
 
 def overdue(since: int, time: int) -> bool:
@@ -440,23 +635,40 @@ def overdue(since: int, time: int) -> bool:
 
 
 def end(segments: Segments, spans: Spans, slot: int, packet: int, time: int, release: int) -> None:
-    """Deliver a FIN once all before it is delivered."""
-    if segments.ended[slot] & 5 != 1 or not segments.settled[slot] or segments.holding[slot]:
+    """Deliver a FIN once all before it is delivered, and a RST once nothing is held that was sent before it."""
+    if segments.holding[slot]:
         return
-    if distance(segments.fin[slot] - segments.base[slot] - segments.next[slot]) <= 0:
+    before = spans.count
+    if (
+        segments.ended[slot] & 5 == 1
+        and segments.settled[slot]
+        and distance(segments.fin[slot] - segments.base[slot] - segments.next[slot]) <= 0
+    ):
         segments.ended[slot] |= FIN_DELIVERED
         emit(spans, slot, STREAM_END, segments.next[slot], 0, packet, -1, -1, time, release)
+    if segments.ended[slot] & 2 and slot in segments.resets:
+        packet, time = segments.resets.pop(slot)
+        if segments.withholding[slot ^ 1]:
+            let_pass(segments, spans, slot ^ 1, FOREVER, release)  # what that waits for does not come any more
+            before = spans.count
+        emit(spans, slot, STREAM_RESET, segments.next[slot], 0, packet, -1, -1, time, release)
+    if spans.count > before:
+        pass_on(segments, spans, slot, before, 0, release)
 
 
 def late(segments: Segments, spans: Spans, slot: int, offset: int, length: int, packet: int, at: int,
          position: int, time: int) -> int:  # fmt: skip
     """Octets for a gap that was given up; returns how many."""
     octets = 0
-    for start, stop in segments.lost[slot]:
+    ranges = segments.lost[slot]
+    for place in range(max(bisect_left(ranges, (offset + 1,)) - 1, 0), len(ranges)):
+        start, stop = ranges[place]
+        if start >= offset + length:
+            break
         low = max(start, offset)
         high = min(stop, offset + length)
         if low < high:
-            emit(spans, slot, LATE, low, high - low, packet, at + low - offset, position + low - offset, time, packet)
+            part(spans, slot, LATE, offset, low, high, packet, at, position, time, packet)
             octets += high - low
     return octets
 
@@ -617,7 +829,9 @@ def walk(
                 if segments.ended[slot] & 2 == 0:
                     segments.ended[slot] |= 2
                     segments.endings.append((slot, 2, number))
-                    emit(spans, slot, STREAM_RESET, segments.next[slot], 0, number, -1, -1, time_of[packet], number)
+                    segments.resets[slot] = (number, time_of[packet])
+                    if segments.fin[slot] < 0:
+                        segments.fin[slot] = begin  # what stands before it was sent, captured or not
             elif bits & 2:
                 begin = (begin + 1) & LAST
                 if length:
@@ -638,10 +852,13 @@ def walk(
                 segments.ended[slot] |= 1
                 segments.endings.append((slot, 1, number))
                 segments.fin[slot] = (begin + length) & LAST
+        need = 0
         if bits & 20 == 16 and not segments.settled[other] and segments.settled[slot] and not segments.next[slot]:
             begin_at(segments, spans, other, ack[packet], number)
         if bits & 16 and segments.settled[other]:
             reach = segments.next[other] + distance(ack[packet] - segments.base[other] - segments.next[other])
+            if reach > segments.next[other]:
+                need = needed(segments, slot, ack[packet])
             if reach > segments.acked[other]:
                 segments.acked[other] = reach
                 if segments.timed[other] >= 0 and reach >= segments.timed[other]:
@@ -682,8 +899,12 @@ def walk(
                                 segments.timed_since[slot] = time_of[packet]
                         elif ahead < -1:
                             again(segments, slot, ahead, length, False)
-                        deliver(segments, spans, slot, offset, length, captured, number, at_of[packet],
-                                position_of[packet], time_of[packet], number)  # fmt: skip
+                        if segments.withheld_all:
+                            deliver(segments, spans, slot, offset, length, captured, number, at_of[packet],
+                                    position_of[packet], time_of[packet], number, need)  # fmt: skip
+                        else:
+                            deliver_part(segments, spans, slot, offset, length, captured, number, at_of[packet],
+                                         position_of[packet], time_of[packet], number, need)  # fmt: skip
                         if segments.holding[slot]:
                             unhold(segments, spans, slot, number)
                     else:
@@ -726,10 +947,11 @@ def walk(
                     filled(segments, slot, time_of[packet])
                 segments.holding_all += 1
                 heappush(segments.held[slot], (offset, number, length, captured, at_of[packet], position_of[packet],
-                                               time_of[packet], segments.chunk))  # fmt: skip
+                                               time_of[packet], segments.chunk,
+                                               ack[packet] if bits & 16 else -1))  # fmt: skip
                 if segments.holding_all > HELD_TOTAL:
                     relieve(segments, spans, number)
-        if segments.ended[slot] == 1 and not segments.holding[slot]:
+        if segments.ended[slot] and not segments.holding[slot]:
             end(segments, spans, slot, number, time_of[packet], number)
         if segments.holding[slot] or segments.holding[other]:
             for side in range(2):
@@ -738,7 +960,11 @@ def walk(
                     continue
                 waited = segments.packets[stream] - segments.hole_packets[at]
                 if not segments.settled[at]:
-                    if waited >= START_PACKETS:
+                    if waited >= START_PACKETS and (
+                        segments.settled[at ^ 1]
+                        or not segments.holding[at ^ 1]
+                        or segments.packets[stream] - segments.hole_packets[at ^ 1] >= START_PACKETS
+                    ):
                         settle(segments, spans, at, number)
                     continue
                 heap = segments.held[at]
@@ -755,13 +981,20 @@ def walk(
                     segments.hole_packets[at] = segments.packets[stream]
                     segments.hole_time[at] = time_of[packet]
                     end(segments, spans, at, number, time_of[packet], number)
+        if segments.withheld_all:
+            expire(segments, spans, slot, time_of[packet], number)
+            expire(segments, spans, other, time_of[packet], number)
 
 
 def finish(segments: Segments, spans: Spans, release: int) -> None:
     """The capture ended: deliver what is held, with gaps where octets are missing."""
+    segments.finished = 1
     for slot in sorted(segments.held):
         if not segments.settled[slot]:
             settle(segments, spans, slot, release)
         while segments.holding[slot]:
             give_up(segments, spans, slot, release)
         end(segments, spans, slot, release, segments.data_time[slot], release)
+    for slot in sorted(segments.withheld):
+        if segments.withholding[slot]:
+            let_pass(segments, spans, slot, FOREVER, release)

@@ -6,10 +6,10 @@ cdef class FrameRows(Growing):
     pass
 
 cdef class Events(Growing):
-    cdef public long long now
+    cdef public long long now, turn
 
 cdef class NoteRows(Growing):
-    cdef public long long now
+    cdef public long long now, turn
 
 cdef class Parked(Growing):
     pass
@@ -32,6 +32,8 @@ cdef class Directions:
 @cython.locals(row=cython.longlong)
 cpdef object note(NoteRows notes, int code, long long slot, long long offset, long long length, long long packet,
                  long long time)
+
+cpdef object begin_span(Events events, NoteRows notes, long long release)
 
 @cython.locals(row=cython.longlong)
 cdef object event(Events events, Directions directions, long long slot, int bits, long long phase, long long position,

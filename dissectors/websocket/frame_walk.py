@@ -28,8 +28,9 @@ from dissectors.columns import Growing, wider
 from dissectors.notes import Note
 from dissectors.tables import Array
 
-BEGIN, END, HOLE = 1, 2, 4
-"""Bits of an event: it holds the first octet of a frame, the last, or octets that are missing."""
+BEGIN, END, HOLE, ADRIFT, OVER = 1, 2, 4, 8, 16
+"""Bits of an event: it holds the first octet of a frame, the last, or octets that are missing; or it says that the
+framing is lost, or that the direction has ended."""
 
 HEADER, PAYLOAD, LOST = 0, 1, 2
 
@@ -60,25 +61,28 @@ class Events(Growing):
     """What the message walk reads. `first` is the first octet of the frame's header; `position:position + length` the
     piece in the octets of this walk, `phase` how much of the payload came before; `total` the frame's payload length,
     `frame` the row of the frame where the event ends it, else -1. `release` is the packet that delivered the piece;
-    `now` holds it while a span is walked."""
+    `now` holds it while a span is walked, and `turn` counts the spans: what one of them shows stands together,
+    whichever walk tells it."""
 
     NAMES = ("slot", "bits", "first", "key", "phase", "position", "length", "total", "frame", "offset", "packet",
-             "time", "release", "recovered")  # fmt: skip
+             "time", "release", "recovered", "turn")  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 0
+        self.turn = 0
 
 
 class NoteRows(Growing):
-    """Observations: the span of octets that they are about, the packet and time at which they were made, and the packet
-    that delivered the octets, which orders them."""
+    """Observations: the span of octets that they are about, the packet and time at which they were made; the packet
+    that delivered the octets, and the turn of their span among all: these order them."""
 
-    NAMES = ("code", "slot", "offset", "length", "packet", "time", "release")
+    NAMES = ("code", "slot", "offset", "length", "packet", "time", "release", "turn")
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 0
+        self.turn = 0
 
 
 class Directions:
@@ -159,7 +163,15 @@ def note(notes: NoteRows, code: int, slot: int, offset: int, length: int, packet
     notes.cells[4, row] = packet
     notes.cells[5, row] = time
     notes.cells[6, row] = notes.now
+    notes.cells[7, row] = notes.turn
     notes.count = row + 1
+
+
+def begin_span(events: Events, notes: NoteRows, release: int) -> None:
+    """The next span is walked, or looked for frames in."""
+    events.now = notes.now = release
+    events.turn += 1
+    notes.turn = events.turn
 
 
 def event(events: Events, directions: Directions, slot: int, bits: int, phase: int, position: int, length: int,
@@ -182,6 +194,7 @@ def event(events: Events, directions: Directions, slot: int, bits: int, phase: i
     events.cells[11, row] = time
     events.cells[12, row] = events.now
     events.cells[13, row] = directions.recovered[slot]
+    events.cells[14, row] = events.turn
     events.count = row + 1
 
 
@@ -248,6 +261,8 @@ def read_header(directions: Directions, notes: NoteRows, slot: int, packet: int,
         fits = masked == (1 if directions.client[slot] else 0) and not rsv & ~directions.defined[slot]
         if length < 0 or (opcode > 2 and opcode < 8) or opcode > 10 or (opcode > 7 and (length > 125 or first < 128)):
             fits = False
+        if (extended == 2 and length < 126) or (extended == 8 and length < 65536):
+            fits = False
         if not fits:
             lose(directions, notes, slot, start, size, start + size, packet, time)
             directions.opaque[slot] += size
@@ -287,8 +302,8 @@ def read_header(directions: Directions, notes: NoteRows, slot: int, packet: int,
             note(notes, Note.CONTROL_TOO_LONG, slot, start, size, packet, time)
         if first < 128:
             note(notes, Note.CONTROL_FRAGMENTED, slot, start, size, packet, time)
-        if opcode == 8:
-            directions.closed[slot] = 1
+        if opcode == 8 and (directions.recovered[slot] == 0 or directions.recovered[slot] == 3):
+            directions.closed[slot] = 1  # a guess must not make violations of all that follows
         return
     if opcode > 2:
         note(notes, Note.OPCODE_RESERVED, slot, start, size, packet, time)
@@ -386,10 +401,13 @@ def walk(
         slot = slot_of[span]
         kind = kind_of[span]
         if kind > 1:
-            if kind > 3 and directions.mode[slot] == 2:
-                events.now = notes.now = release_of[span]
-                if park(directions, parked, slot, kind, offset_of[span], 0, -1, packet_of[span], time_of[span]):
-                    return span + 1
+            if kind > 3:
+                begin_span(events, notes, release_of[span])
+                event(events, directions, slot, 16, 0, 0, 0, -1, packet_of[span], time_of[span])
+                if directions.mode[slot] == 2:
+                    park(directions, parked, slot, kind, offset_of[span], 0, -1, packet_of[span], time_of[span])
+                    if directions.searching:
+                        return span + 1
             continue
         offset = offset_of[span]
         length = length_of[span]
@@ -405,7 +423,7 @@ def walk(
         directions.at[slot] = stop
         packet = packet_of[span]
         time = time_of[span]
-        events.now = notes.now = release_of[span]
+        begin_span(events, notes, release_of[span])
         if offset > known and directions.mode[slot] == 2 and directions.searching:
             # the search must not take octets for neighbours that are none: the span is walked again behind the hole
             directions.at[slot] = offset
@@ -415,6 +433,7 @@ def walk(
             # spans that were never handed over: nothing may be read across them
             lose(directions, notes, slot, known, offset - known, offset, packet, time)
             directions.opaque[slot] += offset - known
+            event(events, directions, slot, 8, 0, 0, 0, -1, packet, time)
         if directions.mode[slot] == 2:
             if park(directions, parked, slot, kind, offset, length, at_of[span] + length_of[span] - length, packet,
                     time):  # fmt: skip
@@ -424,6 +443,7 @@ def walk(
             if directions.mode[slot] == 0:
                 lose(directions, notes, slot, offset, length, stop, packet, time)
                 directions.opaque[slot] += length
+                event(events, directions, slot, 8, 0, 0, 0, -1, packet, time)
                 continue
             taken = directions.remaining[slot]
             if taken > length:
@@ -440,6 +460,7 @@ def walk(
             if taken < length:
                 lose(directions, notes, slot, offset + taken, length - taken, stop, packet, time)
                 directions.opaque[slot] += length - taken
+                event(events, directions, slot, 8, 0, 0, 0, -1, packet, time)
             continue
         end = position + length
         if position < 0 or end > len(octets):
@@ -466,6 +487,7 @@ def walk(
                     break
                 read_header(directions, notes, slot, packet, time)
                 if directions.mode[slot] == 2:
+                    event(events, directions, slot, 8, 0, 0, 0, -1, packet, time)
                     break
                 bits = 1
             taken = directions.remaining[slot]

@@ -27,8 +27,11 @@ from dissectors.websocket.masking import unmask, utf8
 
 BASE = 16
 """Bits that a chain at the very start must carry: one false beginning in 65,536 searches of random octets."""
-FIRST = 4
-"""Bits that its first header must carry by itself, besides log2 of its distance."""
+FIRST = 8
+"""Bits that its first header must carry by itself, besides log2 of its distance: a final frame without anything that
+speaks for it (6) does not, unless it stands where a segment starts, or leads exactly to the next."""
+SURE = 12
+"""Bits from which on it does so beyond doubt: below, confidence begins at the lowest level whatever follows."""
 LANDED = 7
 """Bits of a header whose length leads exactly to the next one: lengths have seven bits, or more."""
 LONGEST = 1 << 30
@@ -199,10 +202,10 @@ def search(octets: memoryview, starts: memoryview, client: int, defined: int, en
             own += LANDED
         if own < FIRST + distance and follower < stop and bits - own + LANDED >= BASE:
             at = follower
-            own = FIRST + distance + 8
+            own = SURE + distance
         found.at = at
         found.bits = bits - distance
-        found.sure = 1 if own >= FIRST + distance + 8 else 0
+        found.sure = 1 if own >= SURE + distance else 0
         break
     return found
 

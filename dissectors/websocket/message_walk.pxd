@@ -17,7 +17,7 @@ cdef class Folds:
     cdef long long room
     cdef public object state
     cdef public dict whole
-    cdef public list inflaters, control, pings, windows
+    cdef public list inflaters, control, pings, ahead, windows
     cdef long long[:] open, opcode, compressed, frames, length, inflated, inflate, text, missing, first_frame
     cdef long long[:] first_time, start, takeover, deflate, lost, control_missing, control_time, close_row
     cdef long long[:] messages, octets, inflated_octets, since, ping_count, last_time, recovered, holes
@@ -47,9 +47,16 @@ cdef object close_payload(Folds folds, NoteRows notes, long long slot, object pa
                           long long packet, long long time)
 
 @cython.locals(row=cython.longlong, number=cython.longlong, opcode=cython.int, complete=cython.int,
-               code=cython.longlong, reason=cython.longlong, answers=cython.longlong)
+               code=cython.longlong, reason=cython.longlong, answers=cython.longlong, told=cython.longlong)
 cdef object end_control(Folds folds, MessageRows rows, NoteRows notes, long long slot, int first, long long total,
                         long long offset, long long frame, long long packet, long long time, long long recovered)
+
+cdef bint guess(long long recovered)
+
+cdef object run_ahead(Folds folds, long long slot, object payload, long long release)
+
+@cython.locals(release=cython.longlong)
+cdef bint early_pong(Folds folds, long long slot, object payload, long long packet)
 
 cpdef object resume(Folds folds, MessageRows rows, NoteRows notes, long long slot, long long packet, long long time)
 

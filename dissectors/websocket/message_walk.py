@@ -17,7 +17,9 @@ behind what it has put out: so what inflates is what was sent, whoever keeps a c
 octets that are missing. A text that is not UTF-8 counts as the latter until a message of the direction has inflated.
 
 Behind octets whose framing was lost (`resume`) messages are missing: one that is open never ends, the first one may go
-on with one that began there, and what a Pong answers may have been there.
+on with one that began there, and what a Pong answers may have been there. While frames are searched for, the other
+direction runs ahead: a Pong without a Ping is remembered, for that Ping may be found later. Of a frame that is a guess
+(below high confidence) nobody is accused.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ TRIED, PROVEN = outcomes.TRIED, outcomes.PROVEN
 NO_TEXT = outcomes.NO_TEXT
 
 PINGS = 1024
-"""Pings of one direction that may wait for their pong at once."""
+"""Pings of one direction that may wait for their pong at once, and Pongs that may wait for their Ping."""
 CHECKPOINT = 1 << 20
 """Octets inflated between two kept windows, so that a later look into a long stream need not start at its front."""
 CHECKPOINTS = 2048
@@ -70,6 +72,8 @@ class Folds:
         self.inflaters: list[Any] = []
         self.control: list[Any] = []
         self.pings: list[Any] = []
+        self.ahead: list[Any] = []
+        """By slot: Pongs that came while the other direction's framing was lost, and what packets delivered them."""
         self.windows: list[tuple[int, int, bytes]] = []
 
     def reserve(self, slots: int) -> None:
@@ -78,7 +82,7 @@ class Folds:
             return
         more = max(slots, 2 * self.room, 256) - self.room
         self.state = wider(self.state, self.room + more)
-        for objects in (self.inflaters, self.control, self.pings):
+        for objects in (self.inflaters, self.control, self.pings, self.ahead):
             objects.extend([None] * more)
         self.room += more
         whole = self.whole = {name: self.state[:, at] for at, name in enumerate(_STATE)}
@@ -181,10 +185,11 @@ def begin_message(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, f
     if opcode == 0 and folds.open[slot]:
         folds.frames[slot] += 1
         return
-    if opcode == 0 and not folds.holes[slot]:
+    if opcode == 0 and not folds.holes[slot] & 1 and not guess(recovered):
         note(notes, Note.CONTINUATION_WITHOUT_START, slot, offset, 0, packet, time)
     elif opcode and folds.open[slot]:
-        note(notes, Note.MESSAGE_INSIDE_MESSAGE, slot, offset, 0, packet, time)
+        if not guess(recovered) and not guess(folds.recovered[slot]):
+            note(notes, Note.MESSAGE_INSIDE_MESSAGE, slot, offset, 0, packet, time)
         end_message(folds, rows, notes, slot, 0, -1, packet, time)
     folds.open[slot] = 1
     folds.holes[slot] &= 2
@@ -234,7 +239,7 @@ def end_message(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, com
         if state == FINAL_BLOCK:
             note(notes, Note.DEFLATE_FINAL_BLOCK, slot, start, length, packet, time)
             state = INFLATED
-        elif state == FAILED:
+        elif state == FAILED and not guess(folds.recovered[slot]):
             note(notes, Note.INFLATE_FAILED, slot, start, length, packet, time)
         elif state == OVER_LIMIT:
             note(notes, Note.INFLATE_LIMIT, slot, start, length, packet, time)
@@ -252,7 +257,7 @@ def end_message(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, com
             verdict = INVALID
         else:
             verdict = VALID
-        if verdict == INVALID:
+        if verdict == INVALID and not guess(folds.recovered[slot]):
             note(notes, Note.TEXT_NOT_UTF8, slot, start, length, packet, time)
     elif folds.opcode[slot] == 0 and folds.recovered[slot]:
         verdict = UNKNOWN  # its start, which says whether it is text, was not seen
@@ -319,28 +324,40 @@ def end_control(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, fir
     reason = 0
     answers = -1
     if opcode == 8 and complete:
+        told = notes.count
         code, reason = close_payload(folds, notes, slot, payload, offset, packet, time)
+        if guess(recovered):
+            notes.count = told
     if opcode == 8:
         if folds.close_row[slot] < 0:
             folds.close_row[slot] = number
             answers = folds.close_row[slot ^ 1]
+    elif opcode == 9 and not complete:
+        folds.holes[slot] |= 2  # a Pong may carry what is missing
     elif opcode == 9:
         folds.ping_count[slot] += 1
-        waiting = folds.pings[slot]
-        if waiting is None:
-            waiting = []
-            folds.pings[slot] = waiting
-        if len(waiting) >= PINGS:
-            del waiting[0]
-        waiting.append((bytes(payload), number, offset, packet, time))
+        if not guess(recovered) and not early_pong(folds, slot ^ 1, payload, packet):
+            waiting = folds.pings[slot]
+            if waiting is None:
+                waiting = []
+                folds.pings[slot] = waiting
+            if len(waiting) >= PINGS:
+                del waiting[0]
+            waiting.append((bytes(payload), number, offset, packet, time, False))
+    elif opcode == 10 and not complete:
+        folds.pings[slot ^ 1] = None  # it may answer any
     elif opcode == 10:
         waiting = folds.pings[slot ^ 1]
         found = -1
         if waiting:
             for index, ping in enumerate(waiting):
                 if ping[0] == payload:
-                    found = index
-                    break
+                    if found < 0:
+                        found = index
+                    if not folds.holes[slot]:
+                        break
+                    # the answer to the first may be among what is missing, and this one that of any
+                    waiting[index] = (*ping[:5], True)
         if found >= 0:
             answers = waiting[found][1]
             # RFC 6455 §5.5.3: a pong may answer the latest of several pings only
@@ -348,6 +365,8 @@ def end_control(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, fir
         elif folds.ping_count[slot ^ 1] <= PINGS and not folds.holes[slot ^ 1]:
             # beyond that the ping may be one that was not remembered, and behind a hole one that was not seen
             note(notes, Note.PONG_UNASKED, slot, offset, 0, packet, time)
+        if folds.holes[slot ^ 1] & 4:
+            run_ahead(folds, slot, payload, notes.now)
     rows.cells[0, row] = slot
     rows.cells[1, row] = opcode
     rows.cells[2, row] = frame
@@ -366,6 +385,32 @@ def end_control(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, fir
     rows.cells[15, row] = time
     rows.cells[16, row] = recovered
     rows.count = row + 1
+
+
+def guess(recovered: int) -> bool:
+    """Whether a frame was found by evidence that is not of high confidence."""
+    return 0 < recovered < 3
+
+
+def run_ahead(folds: Folds, slot: int, payload: Any, release: int) -> None:
+    """Remember a Pong whose Ping may be found later."""
+    ahead = folds.ahead[slot]
+    if ahead is None:
+        ahead = []
+        folds.ahead[slot] = ahead
+    if len(ahead) >= PINGS:
+        del ahead[0]
+    ahead.append((bytes(payload), release))
+
+
+def early_pong(folds: Folds, slot: int, payload: Any, packet: int) -> bool:
+    """Whether an answer to a Ping was delivered before it, though no earlier than its packet; Pings before that one are
+    then answered too (RFC 6455 §5.5.3). It may be that of several alike, of which others are missing."""
+    for told, release in folds.ahead[slot] or ():
+        if told == payload and release >= packet:
+            folds.pings[slot ^ 1] = None
+            return True
+    return False
 
 
 def resume(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, packet: int, time: int) -> None:
@@ -388,6 +433,13 @@ def walk(folds: Folds, events: Events, rows: MessageRows, notes: NoteRows, octet
         packet = events.cells[10, at]
         time = events.cells[11, at]
         notes.now = events.cells[12, at]
+        notes.turn = events.cells[14, at]
+        if bits & 24:
+            if bits & 8:
+                folds.holes[slot] |= 6
+            else:
+                folds.let_go(slot)
+            continue
         if first & 15 != 8 and folds.close_row[slot] < 0 and folds.close_row[slot ^ 1] < 0:
             folds.last_time[slot] = time
         if first & 8:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,7 +114,7 @@ def test_nothing_is_made_up_and_nothing_whole_is_lost(seed: int, rate: float) ->
                  and identity[1] + 2 + len(truth[identity]) <= stop]  # fmt: skip
         total += len(whole)
         missed += sum((identity[0], identity[1]) not in offsets for identity in whole)
-    assert missed <= max(2, total // 10)
+    assert missed <= min(2, total // 10)
 
 
 @given(st.integers(0, 2**32), st.integers(150, 3000))
@@ -198,10 +197,4 @@ def test_tiny_segments_behind_losses_are_looked_at_alike_in_any_chunk(seed: int)
     segments = shuffle_within(resegment(talk.segments[5:], random), random, 30)
     kept = [*talk.segments[:5], *(segment for segment in segments if random.random() > 0.1)]
     octets = pcap(talk.packets(kept))
-    assert _sorted_notes(everything(octets, 150)) == _sorted_notes(everything(octets))
-
-
-def _sorted_notes(told: dict[str, Any]) -> dict[str, Any]:
-    """Notes of two directions that one packet releases may change places."""
-    told["tables"]["notes"].sort(key=repr)
-    return told
+    assert everything(octets, 150) == everything(octets)

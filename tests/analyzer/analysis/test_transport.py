@@ -404,3 +404,19 @@ def test_thousands_of_corrections_of_one_segment_and_of_one_octet(save: Save) ->
     packets = [packet(segment) for segment in ended(talk).segments]
     said, _, _ = texts(pcap(packets), save, overlap="last")
     assert said == ["ab--" * 2000 + "-" * 990 + "z" + "-" * 9]
+
+
+def test_what_tcp_did_is_told_where_its_packets_were_let_go() -> None:
+    other = response(headers=(("Upgrade", "other"), ("Sec-WebSocket-Accept", None)))
+    talk = Talk().open().send("C", request()).send("S", other)
+    urgent = [
+        replace(segment, flags=segment.flags | URG) if at == 3 else segment for at, segment in enumerate(talk.segments)
+    ]
+    for number in range(200):
+        talk.send("CS"[number % 2], b"not websocket")
+    octets = pcap(talk.packets([*urgent, *talk.segments[5:]]))
+    for chunk in (4 << 20, 150):
+        snapshot = snapshot_of(octets, chunk)
+        assert snapshot.traffic.let_go == 205
+        assert [row["packet"] for row in snapshot["notes"] if row["code"] == Note.TCP_URGENT] == [3]
+        snapshot.source.close()

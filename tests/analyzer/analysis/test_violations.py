@@ -159,7 +159,7 @@ CASES: dict[Note, Case] = {
     Note.CLOSE_CODE_FORBIDDEN: Case(M, R6455 + "7.4", lambda: closed(close_payload(1006))),
     Note.CLOSE_REASON_NOT_UTF8: Case(M, R6455 + "5.5.1", lambda: closed(b"\x03\xe8\xff")),
     Note.CLOSE_NOT_ANSWERED: Case(M, R6455 + "5.5.1", lambda: closed(close_payload(1000)).fin("C").fin("S")),
-    Note.PING_NOT_ANSWERED: Case(M, R6455 + "5.5.2", lambda: server(frame(PING, "x")).frame("C", TEXT, "y")),
+    Note.PING_NOT_ANSWERED: Case(M, R6455 + "5.5.2", lambda: server(frame(PING, "x")).wait(2).frame("C", TEXT, "y")),
     Note.PONG_UNASKED: Case(O, R6455 + "5.5.3", lambda: server(frame(PONG, "x"))),
     Note.TCP_OVERLAP_DIFFERS: Case(O, "RFC 9293 §3.4", lambda: extra(opened().frame("S", TEXT, "a"), 1, -3, PSH | ACK, frame(TEXT, "b"))),
     Note.TCP_NOT_COMPARED: Case(O, "RFC 9293 §3.4", lambda: extra(extra(opened().frame("S", TEXT, "a"), 1, -3, PSH | ACK, frame(TEXT, "a")), 1, -3, PSH | ACK, frame(TEXT, "a"))),
@@ -254,6 +254,8 @@ def test_parameters_are_held_against_the_offers(offer: str, agreement: str, deta
     "talk",
     [
         opened().frame("S", PING, "x"),  # the capture ends: the Pong may be on its way
+        opened().frame("S", PING, "x").frame("C", TEXT, "y"),  # it may be even if something else came first
+        opened().frame("S", PING, "x").rst("S"),  # who ends the connection at once does not wait for it
         opened().frame("C", CLOSE).frame("S", PING, "x").frame("S", CLOSE).fin("S").fin("C"),
         opened().send("C", frame(TEXT, "", mask=KEY)).send("C", frame(TEXT, "x", mask=KEY)),  # the first masked nothing
         opened().frame("C", CLOSE).frame("S", TEXT, "x").frame("S", CLOSE),  # only one's own Close ends one's data

@@ -199,6 +199,86 @@ def test_an_unacknowledged_hole_waits_for_the_end(feed: Feed) -> None:
     assert feed.finish() == [(0, GAP, 0, 10), (0, DATA, 10, 10)]
 
 
+def opened(feed: Feed) -> Feed:
+    """Behind the three-way handshake; octets of side 0 start at 1, those of side 1 at 501."""
+    feed(0, 0, 0, SYN)
+    feed(1, 500, 0, SYN | ACK, ack=1)
+    feed(0, 1, 0, ACK, ack=501)
+    return feed
+
+
+def test_an_answer_stands_behind_what_it_acknowledges(feed: Feed) -> None:
+    opened(feed)
+    assert feed(1, 501, 5, ack=11) == []  # captured before its question
+    assert feed(1, 506, 5, ack=11) == []
+    assert feed(0, 1, 10, ack=501) == [(0, DATA, 0, 10), (1, DATA, 0, 5), (1, DATA, 5, 5)]
+    assert feed(0, 21, 10, ack=511) == []  # behind a hole
+    assert feed(1, 511, 5, ack=31) == []
+    assert feed(0, 31, 10, ack=516) == []
+    assert feed(0, 11, 10, ack=511) == [
+        (0, DATA, 10, 10), (0, DATA, 20, 10), (1, DATA, 10, 5), (0, DATA, 30, 10),
+    ]  # fmt: skip
+    assert not feed.state.withheld
+    assert feed.state.holding_all == 0
+
+
+def test_what_is_acknowledged_and_never_comes_is_not_waited_for(feed: Feed) -> None:
+    opened(feed)
+    assert feed(1, 501, 5, ack=11) == []
+    rows = [row for _ in range(PLAIN_SEGMENT.LOST_PACKETS) for row in feed(1, 506, 0, ack=11)]
+    assert rows == [(1, DATA, 0, 5)]
+    assert feed(1, 506, 5, ack=21, time=100) == []
+    assert feed(1, 511, 0, ack=21, time=100 + PLAIN_SEGMENT.LOST_TIME) == [(1, DATA, 5, 5)]
+    assert feed(1, 511, 5, ack=1 + 2**30) == [(1, DATA, 10, 5)]  # no number that a window allows
+    assert feed(1, 516, 5, ack=31) == []
+    assert feed(1, 521, 0, FIN | ACK, ack=31) == []
+    assert feed.finish() == [(1, DATA, 15, 5), (1, END, 20, 0)]
+
+
+def test_an_acknowledged_fin_is_not_waited_for(feed: Feed) -> None:
+    opened(feed)
+    assert feed(0, 1, 0, FIN | ACK, ack=501) == [(0, END, 0, 0)]
+    assert feed(1, 501, 5, ack=2) == [(1, DATA, 0, 5)]
+
+
+def test_a_copy_that_joins_segments_is_cut_where_an_answer_stands_between(feed: Feed) -> None:
+    opened(feed)
+    assert feed(1, 501, 5, ack=11) == []
+    assert feed(0, 1, 20, ack=506) == [(0, DATA, 0, 10), (1, DATA, 0, 5), (0, DATA, 10, 10)]
+
+
+def test_a_reset_stands_behind_what_was_sent_before_it(feed: Feed) -> None:
+    opened(feed)
+    assert feed(0, 11, 10, ack=501) == []
+    assert feed(0, 21, 0, RST) == []
+    assert feed(0, 1, 10, ack=501) == [(0, DATA, 0, 10), (0, DATA, 10, 10), (0, RESET, 20, 0)]
+
+
+def test_a_lost_syn_is_told_by_acknowledgments(feed: Feed) -> None:
+    feed(1, 500, 0, SYN | ACK, ack=1)
+    assert feed(0, 1, 10, ack=501) == [(0, DATA, 0, 10)]
+    other = Feed(feed.module)
+    other(0, 0, 0, SYN)
+    other(0, 1, 0, ack=501)
+    assert other(1, 501, 5, ack=1) == [(1, DATA, 0, 5)]
+
+
+def test_a_later_copy_of_what_was_cut_is_late(feed: Feed) -> None:
+    opened(feed)
+    feed(0, 1, 100, captured=40)
+    assert feed(0, 31, 70) == [(0, LATE, 40, 60)]
+    assert feed.state.gaps == {0: (40, 3, 1)}
+
+
+def test_gaps_that_are_remembered_are_bounded(feed: Feed) -> None:
+    opened(feed)
+    for number in range(2000):
+        feed(0, 1 + 10 * number, 10, captured=4)
+    assert len(feed.state.lost[0]) <= PLAIN_SEGMENT.LOST_RANGES
+    assert feed(0, 1 + 10 * 1999, 10) == [(0, LATE, 19994, 6)]
+    assert feed.state.gaps[0][2] == 2000
+
+
 UNTIMED = segment_walk.NO_TIME
 
 
@@ -254,13 +334,15 @@ def test_compiled_and_plain_agree(seed: int) -> None:
     random = Random(seed)
     feeds = Feed(segment_walk), Feed(PLAIN_SEGMENT)
     for _ in range(60):
+        length = random.randrange(30)
         step = (
             random.randrange(2),
             random.randrange(300),
-            random.randrange(30),
+            length,
             random.choice([ACK, ACK, ACK, SYN, FIN | ACK, RST]),
             random.randrange(400),
             random.randrange(10**10),
+            random.choice([length, length // 2]),
         )
         assert feeds[0](*step) == feeds[1](*step)
     assert feeds[0].finish() == feeds[1].finish()
