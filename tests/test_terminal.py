@@ -121,7 +121,9 @@ def test_control_c_ends_it_while_a_filter_is_typed(terminal: Terminal) -> None:
 
 @pytest.mark.parametrize("terminal", ["- < <(cat samples/tour.pcapng; exec sleep 30)"], indirect=True)
 def test_a_silent_pipe_does_not_keep_it_from_ending(terminal: Terminal) -> None:
-    terminal.until(lambda screen: "reading" in screen or "q quit" in screen)
+    terminal.until(lambda screen: "died" in screen)
+    terminal.press("q")
+    terminal.until(lambda screen: "the capture is not saved" in screen)
     terminal.press("q")
     screen = terminal.until(lambda screen: "over=" in screen)
     assert "over=0" in screen
