@@ -17,7 +17,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from struct import pack
+from struct import pack, unpack
 
 from analyzer.live.request import Request
 
@@ -70,7 +70,17 @@ def become(user: Caller, keep: bool) -> None:
 def let_go() -> None:
     """Give up every capability that is not needed once the capture is open."""
     if sys.platform == "linux":
-        _set(ctypes.CDLL(None, use_errno=True), *((KILL,) if os.geteuid() == 0 else ()))
+        libc = ctypes.CDLL(None, use_errno=True)
+        _set(libc, *((KILL,) if os.geteuid() == 0 and _permitted(libc) >> KILL & 1 else ()))
+
+
+def _permitted(libc: ctypes.CDLL) -> int:
+    """The capabilities that this process may have, as a mask: root in a container does not have all."""
+    held = ctypes.create_string_buffer(24)
+    if libc.capget(pack("=Ii", VERSION, 0), held):
+        raise OSError(ctypes.get_errno(), "capabilities cannot be read")
+    _, low, _, _, high, _ = unpack("=6I", held.raw)
+    return int(low | high << 32)
 
 
 def _set(libc: ctypes.CDLL, *capabilities: int) -> None:
