@@ -1,6 +1,6 @@
 cimport cython
 
-from dissectors.websocket.masking cimport unmask, utf8
+from dissectors.websocket.masking cimport unmask_into, utf8
 
 cdef extern from *:
     """
@@ -61,9 +61,9 @@ cdef extern from *:
     }
 
     /* The input, which must live until the next. */
-    static void z_give(z_stream *stream, PyObject *data) {
+    static void z_give(z_stream *stream, PyObject *data, long long size) {
         stream->zlib.next_in = (const unsigned char *)PyByteArray_AS_STRING(data);
-        stream->zlib.avail_in = (unsigned int)PyByteArray_GET_SIZE(data);
+        stream->zlib.avail_in = (unsigned int)size;
     }
 
     /* Inflate into a bytearray as far as it goes; returns octets put there. 1 is Z_STREAM_END, -5 Z_BUF_ERROR: nothing
@@ -105,7 +105,7 @@ cdef extern from *:
     bint z_bind(list found)
     bint z_open(z_stream *stream)
     void z_close(z_stream *stream)
-    void z_give(z_stream *stream, object data)
+    void z_give(z_stream *stream, object data, long long size)
     long long z_inflate(z_stream *stream, object out)
     int z_status(z_stream *stream)
     long long z_left(z_stream *stream)
@@ -114,7 +114,7 @@ cdef extern from *:
 
 cdef int INFLATED, FAILED, OVER_LIMIT, FINAL_BLOCK, NO_TEXT
 cdef bint NATIVE
-cdef bytearray OUT
+cdef bytearray IN, OUT
 
 cdef class Inflating:
     cdef public long long produced, text
@@ -122,14 +122,16 @@ cdef class Inflating:
     cdef object inflater
     cdef list recent
     cdef long long kept
+    cdef bytearray data
     cdef unsigned char[::1] out
     cdef z_stream stream[1]
 
+    @cython.locals(size=cython.Py_ssize_t)
     cpdef int feed(self, const unsigned char[::1] octets, long long start, long long stop, long long key,
                    long long phase, bint tail, long long text, long long room) except -1
     cdef object take(self, const unsigned char[::1] out, long long length)
     @cython.locals(outcome=cython.int, length=cython.longlong, status=cython.int, left=cython.longlong)
-    cdef int natively(self, bytearray data, long long room) except -1
+    cdef int natively(self, long long size, long long room) except -1
     @cython.locals(outcome=cython.int)
     cdef int by_zlib(self, object data, long long room) except -1
     cdef object keep(self, bytes out)

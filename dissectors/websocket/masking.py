@@ -26,34 +26,28 @@ def unmask_whole(octets: memoryview, key: int, phase: int) -> bytes:
 
 def unmask(octets: memoryview, start: int, stop: int, key: int, phase: int, tail: int) -> bytearray:
     """The octets `start:stop` unmasked; with `tail`, followed by 00 00 FF FF (RFC 7692 §7.2.2)."""
+    out = bytearray(max(stop - start, 0) + (4 if tail else 0))
+    unmask_into(out, octets, start, stop, key, phase, tail)
+    return out
+
+
+def unmask_into(out: bytearray, octets: memoryview, start: int, stop: int, key: int, phase: int, tail: int) -> int:
+    """The same into the front of an array, which grows where it is too short; returns how many octets that are."""
     if start < 0 or stop < start or stop > len(octets):
         raise IndexError("not inside the octets")
+    size = stop - start + (4 if tail else 0)
+    if len(out) < size:
+        out.extend(bytes(size - len(out)))
     if PLAIN:
-        piece = unmask_whole(octets[start:stop], key, phase) if key else bytes(octets[start:stop])
-        return bytearray(piece + b"\0\0\xff\xff") if tail else bytearray(piece)
-    length = stop - start
-    out = bytearray(length + 4) if tail else bytearray(length)
-    k0 = (key >> (24 - 8 * (phase & 3))) & 255
-    k1 = (key >> (24 - 8 * ((phase + 1) & 3))) & 255
-    k2 = (key >> (24 - 8 * ((phase + 2) & 3))) & 255
-    k3 = (key >> (24 - 8 * ((phase + 3) & 3))) & 255
-    at = 0
-    while at + 4 <= length:
-        out[at] = octets[start + at] ^ k0
-        out[at + 1] = octets[start + at + 1] ^ k1
-        out[at + 2] = octets[start + at + 2] ^ k2
-        out[at + 3] = octets[start + at + 3] ^ k3
-        at += 4
-    if at < length:
-        out[at] = octets[start + at] ^ k0
-    if at + 1 < length:
-        out[at + 1] = octets[start + at + 1] ^ k1
-    if at + 2 < length:
-        out[at + 2] = octets[start + at + 2] ^ k2
+        out[: stop - start] = unmask_whole(octets[start:stop], key, phase) if key else octets[start:stop]
+    elif stop > start:
+        unmask_words(out, octets, start, stop - start, key, phase)
     if tail:
-        out[length + 2] = 255
-        out[length + 3] = 255
-    return out
+        out[size - 4] = 0
+        out[size - 3] = 0
+        out[size - 2] = 255
+        out[size - 1] = 255
+    return size
 
 
 def utf8(octets: memoryview, start: int, stop: int, key: int, phase: int, state: int) -> int:
@@ -74,12 +68,8 @@ def utf8(octets: memoryview, start: int, stop: int, key: int, phase: int, state:
     at = start
     turn = phase & 3
     while at < stop:
-        if state == 0 and turn == 0:
-            # four ASCII octets at a time: what nearly all text is
-            while at + 4 <= stop and not (
-                ((octets[at] ^ k0) | (octets[at + 1] ^ k1) | (octets[at + 2] ^ k2) | (octets[at + 3] ^ k3)) & 128
-            ):
-                at += 4
+        if not PLAIN and state == 0 and turn == 0:
+            at += ascii_words(octets, at, stop, key)
             if at >= stop:
                 break
         octet = octets[at]
