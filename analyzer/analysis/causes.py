@@ -49,7 +49,7 @@ def judge(facts: Facts, eligible: Array) -> dict[str, Array]:
 def incidents(server: Array, port: Array, facts: Facts, opened: Array, eligible: Array) -> dict[str, Array]:
     """The rows of INCIDENTS, and for each connection the one that it belongs to (`of`, -1 for none) with its counts
     (`together`, `same_idle`)."""
-    place = np.unique(np.stack([server, port.astype(np.int64)]), axis=1, return_inverse=True)[1].reshape(-1)
+    place = np.unique(server.astype(np.int64) << 16 | port, return_inverse=True)[1]
     of = np.full(facts.count, -1, np.int64)
     parts: list[tuple[int, ...]] = []
     for kind, find in ((TOGETHER, _bursts), (SAME_IDLE, _same_idle)):

@@ -93,8 +93,10 @@ def _one_sided(connections: dict[str, Array], closes: dict[str, Array], no_clien
 def _with_unseen(tables: Mapping[str, Table], framing: Framing) -> Table:
     """HANDSHAKES, with an accepted one for every session."""
     shakes, channels = tables["handshakes"], tables["channels"]
-    opened = shakes["channel"][shakes["result"] == ACCEPTED]
-    unseen = np.setdiff1d(np.array(framing.channels, np.int64), opened)
+    without = np.zeros(len(channels), np.bool_)
+    without[np.array(framing.channels, np.int64)] = True
+    without[shakes["channel"][shakes["result"] == ACCEPTED]] = False
+    unseen = np.flatnonzero(without)
     if not len(unseen):
         return shakes
     result, last_time = shakes["result"].copy(), shakes["last_time"].copy()

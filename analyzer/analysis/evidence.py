@@ -128,9 +128,8 @@ def _pings(framing: Framing, number: Array, client: Array, ender: Array, end_tim
     """How old the oldest unanswered Ping of the side that ended TCP was."""
     oldest = np.full(2 * max(len(framing.channels), 1), NO_TIME, np.int64)
     for slot, waiting in enumerate(framing.folds.pings):
-        times = [time for *_, time, excused in waiting or () if not excused]
-        if times:
-            oldest[slot] = min(times)
+        if waiting:
+            oldest[slot] = min((time for *_, time, excused in waiting if not excused), default=NO_TIME)
     slot = np.maximum(2 * number + np.where(ender == 0, client, 1 - client), 0)
     return {"ender_ping_age": _span(oldest[slot], end_time, (number >= 0) & (ender >= 0))}
 

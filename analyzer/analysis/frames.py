@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -58,7 +59,7 @@ class Framing:
         self.directions.searching = 1
         self.recovery = Recovery(self.directions, source, limits.look_ahead)
         self.folds = Folds(strings, limits.inflated)
-        self.channels: list[int] = []
+        self.channels = array("i")
         self.found: dict[int, int] = {}
         """By slot: the packet with which frames went on last, behind octets that could not be read."""
         self._frame_rows = FrameRows()
@@ -70,7 +71,7 @@ class Framing:
     def open(self, agreed: Agreed) -> int:
         """Sessions begin. Returns the number n of the first."""
         number = len(self.channels)
-        self.channels += agreed.channel.tolist()
+        self.channels.frombytes(agreed.channel.astype(np.intc).tobytes())
         slot = 2 * number
         of_client = np.column_stack([agreed.client == 0, agreed.client == 1]).ravel()
         deflate, defined = np.repeat(agreed.deflate, 2), np.repeat(agreed.defined, 2)
