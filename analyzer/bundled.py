@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
-from importlib.resources import files
 from pathlib import Path
 
 from analyzer.errors import CaptureError
@@ -14,8 +12,9 @@ PREFIX = "sample:"
 
 def folder() -> Path:
     """Where the samples stand: in the installed package, or beside it in a checkout."""
-    checkout = Path(__file__).parent.parent / "samples"
-    return checkout if (checkout / "tour.pcapng").exists() else Path(str(files("analyzer.samples")))
+    package = Path(__file__).parent
+    checkout = package.parent / "samples"
+    return checkout if (checkout / "tour.pcapng").exists() else package / "samples"
 
 
 def names() -> list[str]:
@@ -33,6 +32,8 @@ def resolve(path: str) -> str:
     name = path.removeprefix(PREFIX)
     for found in folder().glob(f"{name}.pcap*") if name and "/" not in name and "*" not in name else ():
         return str(found)
+    from difflib import get_close_matches
+
     near = get_close_matches(name, names(), 1)
     meant = f"did you mean {PREFIX}{near[0]}? " if near else ""
     raise CaptureError(f"there is no sample {name!r}", f"{meant}samples: {', '.join(names())}")

@@ -7,6 +7,8 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from errno import EDQUOT, EFBIG, EIO, ENOSPC
 from textwrap import fill
 from typing import NoReturn
 
@@ -16,6 +18,7 @@ from analyzer.errors import ExitStatus, FramescopeError
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
+FULL = (ENOSPC, EDQUOT, EFBIG, EIO)
 COMMAND = "framescope"
 ON_CAPTURES = ("summary", "explain", "check", *TABLES)
 
@@ -243,6 +246,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # the reader has seen enough; what Python still wants to flush goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.OK
+    except OSError as error:
+        return _unwritten(error)
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -283,6 +288,17 @@ def _run(options: argparse.Namespace) -> int:
     return run(options)
 
 
+def _unwritten(error: OSError) -> int:
+    """Standard output is a file on a full disk. Whoever opens files by name tells of their errors himself."""
+    if error.errno not in FULL:
+        raise error
+    from analyzer.cli.diagnostics import report
+    from analyzer.errors import OutputError
+
+    report(OutputError(f"standard output cannot be written: {error.strerror or error}"))
+    return ExitStatus.OUTPUT
+
+
 def run() -> None:
     """The console script."""
     # no linear algebra is done here: without this numpy's BLAS starts a thread a core, which spin for a while
@@ -293,5 +309,10 @@ def run() -> None:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(status)
+        pass
+    except OSError as error:
+        status = status or _unwritten(error)
+    with suppress(OSError):
+        sys.stderr.flush()
+    # the system takes back what a process holds at once; Python would take it apart object by object first
+    os._exit(status)

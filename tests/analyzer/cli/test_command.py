@@ -337,6 +337,15 @@ def test_the_installed_command_reads_pipes_and_survives_closed_ones() -> None:
     assert head.stderr == b""
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("words", [("summary", TOUR), ("frames", "--json", TOUR), ("samples",), ("schema", "frames")])
+def test_a_full_disk_behind_standard_output_is_told_in_a_line(words: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*command(), *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 5
+    assert done.stderr == "framescope: standard output cannot be written: No space left on device\n"
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys; from analyzer.cli.main import main; main(['--help']); print([m for m in ('numpy','lark','rich','dpkt') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
