@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Protocol
@@ -84,10 +83,12 @@ class Expanded:
     """An input that is expanded into a spool as far as it is asked for."""
 
     def __init__(self, source: IO[bytes], pieces: Iterator[bytes], limit: int = SPOOL_LIMIT) -> None:
+        from tempfile import TemporaryFile  # many modules, which a plain file does not need
+
         self.source = source
         self.pieces = pieces
         self.limit = limit
-        self.spool = tempfile.TemporaryFile(prefix="framescope-")  # noqa: SIM115 - lives as long as this does
+        self.spool = TemporaryFile(prefix="framescope-")  # noqa: SIM115 - lives as long as this does
         self.plain = PlainFile(self.spool.fileno())
         self.expanded = 0
         self.ended = False

@@ -50,8 +50,8 @@ def _unknown(word: str, parser: argparse.ArgumentParser) -> FramescopeError:
     return UsageError(f"unrecognized option {word}", told)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's arguments."""
+def parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The command's arguments; with the options of `only` one verb, where it is known: most of the time goes there."""
     top = Parser(
         COMMAND, usage="framescope [VERB] [OPTION...] FILE...", description=OVERVIEW,
         epilog=EXAMPLES + WORDS + FILTERS + STATUSES,        formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(
         dest="verb", metavar="VERB", prog=COMMAND, title="verbs (where none is given: tui on a terminal, else summary)"
     )
-    for verb, text in VERBS.items():
+    for verb, text in VERBS.items() if only is None else [(only, VERBS[only])]:
         sub = verbs.add_parser(
             verb, help=text, description=fill(text[0].upper() + text[1:] + ".", 79), epilog=epilog(verb),
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -221,9 +221,8 @@ def _meant(word: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    top = parser()
     if not words and not screen.wanted(words):
-        top.print_help()
+        parser().print_help()
         return ExitStatus.OK
     if not words or words[0] not in (*VERBS, "-h", "--help", "--version"):
         words.insert(0, "tui" if screen.wanted(words) else "summary")
@@ -233,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for word in mistyped:
             _meant(word)
-        options = top.parse_args(words)
+        options = parser(words[0] if words[0] in VERBS else None).parse_args(words)
         return _run(options)
     except SystemExit as exit_:  # argparse has printed the help
         return int(exit_.code or 0)

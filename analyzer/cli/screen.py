@@ -7,7 +7,6 @@ import io
 import os
 import stat
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -143,6 +142,8 @@ def ended(failure: BaseException | None) -> int:
         return ExitStatus.OK
     if isinstance(failure, FramescopeError):
         raise failure
+    import traceback
+
     from analyzer.tui.state import folder
 
     report = folder() / "failure.txt"

@@ -14,7 +14,17 @@ import numpy as np
 from analyzer.capture.records import Records
 from analyzer.packets.addresses import AddressBook
 from analyzer.packets.decoded import Decoded
-from analyzer.packets.layouts import AUTHENTICATION, EXTENSIONS, FRAGMENT_HEADER, GTP_PORT, IPV4, IPV6, TCP, VXLAN_PORT
+from analyzer.packets.layouts import (
+    AUTHENTICATION,
+    EXTENSIONS,
+    FRAGMENT_HEADER,
+    GTP_PORT,
+    IPV4,
+    IPV4_TCP,
+    IPV6,
+    TCP,
+    VXLAN_PORT,
+)
 from analyzer.packets.link import ARP, LINKS, NOT_IP, UNDECIDED, WRAPPERS, Octets
 from analyzer.packets.link import IPV4 as ETHER_IPV4
 from analyzer.packets.link import IPV6 as ETHER_IPV6
@@ -132,7 +142,8 @@ def _ipv4(rows: _Rows, octets: Octets, book: AddressBook, mine: Array, at: Array
         mine, at, network, end, cut = (column[fits] for column in (mine, at, network, end, cut))
     if not len(mine):
         return mine, mine
-    header = octets.window(network, end, IPV4)
+    both = octets.window(network, end, IPV4_TCP) if (network + 40 <= end).all() else None
+    header = both["ip"] if both is not None else octets.window(network, end, IPV4)
     size = (header["version_ihl"] & 15).astype(np.int64) * 4
     total = header["total_length"].astype(np.int64)
     # total length 0: the kernel left it to the network card to cut the segment up (TSO)
@@ -142,6 +153,7 @@ def _ipv4(rows: _Rows, octets: Octets, book: AddressBook, mine: Array, at: Array
     protocol = header["protocol"]
     tcp = ~bad & ~fragment & (protocol == 6)
     whole = bool(tcp.all())
+    segment = None
     kind = np.zeros(len(mine), np.uint8) if whole else np.select(
         [bad, fragment, tcp, protocol == 17, protocol == 1], [MALFORMED, FRAGMENT, TCP_KIND, UDP, ICMP], OTHER_IP
     )  # fmt: skip
@@ -151,6 +163,8 @@ def _ipv4(rows: _Rows, octets: Octets, book: AddressBook, mine: Array, at: Array
     if whole:
         source, destination = header["source"].astype(np.int64), header["destination"].astype(np.int64)
         rows.identification[mine] = header["identification"]
+        if both is not None and (size == 20).all():
+            segment = both["tcp"]
     else:
         _quic(rows, octets, mine, kind, transport, end)
         pick = kind == TCP_KIND
@@ -159,7 +173,7 @@ def _ipv4(rows: _Rows, octets: Octets, book: AddressBook, mine: Array, at: Array
         source, destination = header["source"][pick].astype(np.int64), header["destination"][pick].astype(np.int64)
         mine, at, transport, stop, end = (column[pick] for column in (mine, at, transport, stop, end))
         rows.identification[mine] = header["identification"][pick]
-    _tcp(rows, octets, mine, at, transport, stop, end, source, destination)
+    _tcp(rows, octets, mine, at, transport, stop, end, source, destination, segment)
     return left
 
 
@@ -250,16 +264,18 @@ def _quic(rows: _Rows, octets: Octets, mine: Array, kind: Array, transport: Arra
 
 
 def _tcp(rows: _Rows, octets: Octets, mine: Array, at: Array, transport: Array, stop: Array, end: Array,
-         source: Array, destination: Array) -> None:  # fmt: skip
-    """TCP (RFC 9293 §3.1), options passed over."""
+         source: Array, destination: Array, header: Array | None = None) -> None:  # fmt: skip
+    """TCP (RFC 9293 §3.1), options passed over. `header`: read already."""
     fits = (transport + 20 <= end) & (transport + 20 <= stop)
     if not fits.all():
         rows.kind[mine[~fits]] = MALFORMED
         mine, at, transport, stop, end = (column[fits] for column in (mine, at, transport, stop, end))
         source, destination = source[fits], destination[fits]
+        header = None
     if not len(mine):
         return
-    header = octets.window(transport, end, TCP)
+    if header is None:
+        header = octets.window(transport, end, TCP)
     data = transport + (header["offset"] >> 4).astype(np.int64) * 4
     bad = (data < transport + 20) | (data > stop)
     if bad.any():

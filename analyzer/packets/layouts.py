@@ -23,6 +23,8 @@ TCP = np.dtype(
         ("offset", "u1"), ("flags", "u1"), ("window", ">u2"), ("checksum", ">u2"), ("urgent", ">u2"),
     ]
 )  # fmt: skip
+IPV4_TCP = np.dtype([("ip", IPV4), ("tcp", TCP)])
+"""Without IP options."""
 FIN, SYN, RST, ACK, URG = 1, 2, 4, 16, 32
 """Control bits of TCP."""
 HOP_BY_HOP, ROUTING, FRAGMENT_HEADER, AUTHENTICATION, DESTINATION = 0, 43, 44, 51, 60

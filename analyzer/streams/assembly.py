@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -60,7 +60,8 @@ class Assembly:
         self.endings = tables[ENDINGS.name]
         self.spans = tables[SPANS.name]
         # odd multipliers below 2^12, see flow_walk
-        self.flows = flow_walk.Flows(secrets.randbelow(1024) * 2 + 2049, secrets.randbelow(1024) * 2 + 2049)
+        first, second = (int.from_bytes(os.urandom(2), "big") % 1024 * 2 + 2049 for _ in range(2))
+        self.flows = flow_walk.Flows(first, second)
         self.segments = segment_walk.Segments()
         self.scattered = Scattered()
         named: dict[int, list[Range]] = {}
