@@ -101,7 +101,8 @@ def _capture_options(sub: argparse.ArgumentParser, verb: str) -> None:
     shown.add_argument("--json", action="store_true", help="JSON Lines (framescope schema tells the fields)")
     if verb in TABLES:
         shown.add_argument("--csv", action="store_true", help="the fields of --json for a spreadsheet")
-    shown.add_argument("--payload", choices=("text", "hex", "base64", "none"), help="how payload is shown")
+    shown.add_argument("--payload", choices=("text", "hex", "base64", "none"),
+                       help="how payload is shown; JSON and CSV have it only where it is asked for")  # fmt: skip
     shown.add_argument("--show-secrets", action="store_true", help="do not mask tokens, cookies, passwords in text")
     shown.add_argument("--tz", default="UTC", metavar="ZONE", help="time zone: UTC, local, Europe/Berlin")
     shown.add_argument("-o", "--output", metavar="FILE", help="write there, not to standard output")
@@ -226,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitStatus.OK
     if not words or words[0] not in (*VERBS, "-h", "--help", "--version"):
         words.insert(0, "tui" if screen.wanted(words) else "summary")
-        mistyped = words[1:2]
+        mistyped = [word for word in words[1:2] if not word.startswith("-")]
     else:
         mistyped = []
     try:
