@@ -605,3 +605,38 @@ def test_a_cut_file_is_not_called_complete(tmp_path: Path, capsys: pytest.Captur
     cut.write_bytes(Path(TOUR).read_bytes()[:5000])
     assert run("summary", str(cut)) == ExitStatus.DAMAGED
     assert "not complete:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("closed", "words", "status", "told"),
+    [
+        ("<&-", ("check", TOUR), 0, ""),
+        (">&-", ("summary", TOUR), 5, "standard output cannot be written"),
+        (">&-", ("summary", "-o", "told.txt", TOUR), 0, ""),
+        ("2>&-", ("summary", TOUR), 0, ""),
+        ("2>/dev/full", ("summary", "nothing.pcap"), 3, ""),
+    ],
+)
+def test_standard_streams_that_are_closed(
+    closed: str, words: tuple[str, ...], status: int, told: str, tmp_path: Path
+) -> None:
+    if "/dev/full" in closed and not Path("/dev/full").exists():
+        pytest.skip("no device that is always full")
+    line = f"{shlex.join([*command(), *words])} {closed}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False)
+    assert told in done.stderr
+    if "-o" in words:
+        assert "done for today" in (tmp_path / "told.txt").read_text("utf-8")
+
+
+@pytest.mark.parametrize("more", [("--json",), ("--json", "--payload", "hex"), ("--csv", "--payload", "hex"),
+                                  ("--payload", "hex"), ("--filter", "payload ~ /zz/")])  # fmt: skip
+def test_a_length_of_64_bits_is_told(more: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = Talk().open().upgrade().send("S", bytes.fromhex("827f8000000000000000") + b"z" * 90).fin("S").fin("C")
+    path = tmp_path / "long.pcap"
+    path.write_bytes(pcap(talk.packets()))
+    assert run("frames", *more, str(path)) == 0
+    out = capsys.readouterr().out
+    assert "9223372036854775808" in out or "9223372 TB" in out
+    assert "7a7a7a" in out or "hex" not in more
