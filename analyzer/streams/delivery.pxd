@@ -11,17 +11,17 @@ cdef int DATA, STREAM_END, STREAM_RESET, FIN_DELIVERED
 cdef long long FOREVER
 
 @cython.locals(stop=cython.longlong, size=cython.longlong)
+cpdef object deliver_apart(Segments segments, Spans spans, long long slot, long long offset, long long length,
+                           long long captured, long long packet, long long at, long long position, long long time,
+                           long long release, long long need)
+
+@cython.locals(before=cython.longlong, skip=cython.longlong)
 cpdef object deliver(Segments segments, Spans spans, long long slot, long long offset, long long length,
                      long long captured, long long packet, long long at, long long position, long long time,
                      long long release, long long need)
 
-@cython.locals(before=cython.longlong, skip=cython.longlong)
-cdef object deliver_part(Segments segments, Spans spans, long long slot, long long offset, long long length,
-                         long long captured, long long packet, long long at, long long position, long long time,
-                         long long release, long long need)
-
 cpdef bint hold(Segments segments, long long slot, long long offset, long long length, long long captured,
-                long long packet, long long at, long long position, long long time, long long ack)
+                long long packet, long long at, long long position, long long time, long long ack) except -1
 
 @cython.locals(heap=list, offset=cython.longlong, packet=cython.longlong, length=cython.longlong,
                captured=cython.longlong, at=cython.longlong, position=cython.longlong, time=cython.longlong, chunk=cython.longlong,

@@ -26,29 +26,29 @@ DATA, STREAM_END, STREAM_RESET = schemas.DATA, schemas.END, schemas.RESET
 FIN_DELIVERED, FOREVER = rules.FIN_DELIVERED, rules.FOREVER
 
 
-def deliver(segments: Segments, spans: Spans, slot: int, offset: int, length: int, captured: int, packet: int, at: int,
-            position: int, time: int, release: int, need: int) -> None:  # fmt: skip
-    """Deliver a segment that starts at or before `next` and ends behind it, once the other side has come to `need`;
-    what the capture cut off is a gap. Where the other side waits for a part of it only (a copy joins octets of several
-    segments), that comes first."""
+def deliver_apart(segments: Segments, spans: Spans, slot: int, offset: int, length: int, captured: int, packet: int,
+                  at: int, position: int, time: int, release: int, need: int) -> None:  # fmt: skip
+    """Deliver a segment where the other side may wait for a part of it only (a copy joins octets of several segments):
+    that comes first."""
     while segments.withholding[slot ^ 1]:
         stop = segments.withheld[slot ^ 1][0][0]
         if stop <= segments.next[slot] or stop >= offset + length:
             break
         size = stop - offset
-        deliver_part(segments, spans, slot, offset, size, min(captured, size), packet, at, position, time, release, 0)
+        deliver(segments, spans, slot, offset, size, min(captured, size), packet, at, position, time, release, 0)
         offset = stop
         length -= size
         captured = max(captured - size, 0)
         at += size
         if position >= 0:
             position += size
-    deliver_part(segments, spans, slot, offset, length, captured, packet, at, position, time, release, need)
+    deliver(segments, spans, slot, offset, length, captured, packet, at, position, time, release, need)
 
 
-def deliver_part(segments: Segments, spans: Spans, slot: int, offset: int, length: int, captured: int, packet: int,
-                 at: int, position: int, time: int, release: int, need: int) -> None:  # fmt: skip
-    """Deliver a segment, or a part of one."""
+def deliver(segments: Segments, spans: Spans, slot: int, offset: int, length: int, captured: int, packet: int, at: int,
+            position: int, time: int, release: int, need: int) -> None:  # fmt: skip
+    """Deliver a segment that starts at or before `next` and ends behind it, once the other side has come to `need`;
+    what the capture cut off is a gap."""
     before = spans.count
     skip = segments.next[slot] - offset
     segments.next[slot] = offset + length
@@ -106,7 +106,7 @@ def unhold(segments: Segments, spans: Spans, slot: int, release: int) -> None:
                 copy(segments, spans, slot, offset, captured, packet, at, here, time, release)
         else:
             need = needed(segments, slot, ack)
-            deliver(segments, spans, slot, offset, length, captured, packet, at, here, time, release, need)
+            deliver_apart(segments, spans, slot, offset, length, captured, packet, at, here, time, release, need)
     if not heap:
         del segments.held[slot]
         segments.holding[slot] = 0

@@ -8,7 +8,7 @@ cdef int URGENT_PACKET, URGENT_OFFSET, BEYOND, BEYOND_PACKET, BEYOND_OFFSET, RES
 cdef int EARLY, EARLY_PACKET
 
 @cython.locals(row=cython.longlong)
-cdef long long figure(Segments segments, long long slot)
+cdef long long figure(Segments segments, long long slot) except -1
 
 @cython.locals(row=cython.longlong)
 cdef object first(Segments segments, long long slot, int kind, long long amount, long long packet, long long offset)
@@ -47,4 +47,4 @@ cpdef object acknowledged(Segments segments, long long slot, long long reach, lo
 
 @cython.locals(at=cython.longlong, place=cython.longlong, look=cython.longlong, since=cython.longlong, same=cython.bint)
 cpdef bint known(Segments segments, long long slot, long long seq, long long length, long long identification,
-                 long long time)
+                 long long time) except -1

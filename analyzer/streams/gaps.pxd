@@ -12,4 +12,4 @@ cpdef object gap(Segments segments, Spans spans, long long slot, long long start
 
 @cython.locals(low=cython.longlong, high=cython.longlong, octets=cython.longlong)
 cpdef long long late(Segments segments, Spans spans, long long slot, long long offset, long long length,
-                     long long packet, long long at, long long position, long long time)
+                     long long packet, long long at, long long position, long long time) except -1

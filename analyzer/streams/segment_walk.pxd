@@ -1,7 +1,7 @@
 cimport cython
 
 from analyzer.streams.copies cimport copy
-from analyzer.streams.delivery cimport deliver, end, give_up, hold, unhold
+from analyzer.streams.delivery cimport deliver, deliver_apart, end, give_up, hold, unhold
 from analyzer.streams.figures cimport (
     acknowledged, again, beyond, copied, early, filled, handshake, invalid_reset, known, probe, timed, urgent, window,
 )
@@ -16,7 +16,7 @@ cdef int FIN_DELIVERED
 cdef long long FOREVER, START_PACKETS, LOST_PACKETS, LOST_BLIND, HELD_LIMIT, HELD_TOTAL, FAR, RESET_AHEAD, LAST
 
 @cython.locals(ahead=cython.longlong, behind=cython.longlong)
-cdef bint valid_reset(Segments segments, long long slot, long long begin)
+cdef bint valid_reset(Segments segments, long long slot, long long begin) except -1
 
 cdef object quiet(Segments segments, long long slot, bint carries, long long time)
 
@@ -26,7 +26,7 @@ cdef object fin(Segments segments, long long slot, long long at, long long packe
 
 @cython.locals(other=cython.longlong, need=cython.longlong, reach=cython.longlong)
 cdef long long acknowledge(Segments segments, Spans spans, long long slot, long long ack, bint resets, long long packet,
-                           long long time)
+                           long long time) except -1
 
 @cython.locals(offset=cython.longlong)
 cdef object advance(Segments segments, Spans spans, long long slot, long long ahead, long long length,

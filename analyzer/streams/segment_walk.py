@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from analyzer.streams import rules
 from analyzer.streams.copies import copy
-from analyzer.streams.delivery import deliver, end, give_up, hold, unhold
+from analyzer.streams.delivery import deliver, deliver_apart, end, give_up, hold, unhold
 from analyzer.streams.figures import (
     acknowledged,
     again,
@@ -125,7 +125,10 @@ def advance(segments: Segments, spans: Spans, slot: int, ahead: int, length: int
             timed(segments, slot, offset + length, time)
     elif ahead < -1:
         again(segments, slot, ahead, length, False)
-    deliver(segments, spans, slot, offset, length, captured, packet, at, position, time, packet, need)
+    if segments.withheld_all:
+        deliver_apart(segments, spans, slot, offset, length, captured, packet, at, position, time, packet, need)
+    else:
+        deliver(segments, spans, slot, offset, length, captured, packet, at, position, time, packet, need)
     if segments.holding[slot]:
         unhold(segments, spans, slot, packet)
 

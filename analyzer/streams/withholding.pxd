@@ -8,9 +8,9 @@ cdef int OVERLAP, FIN_DELIVERED
 cdef long long RESET_AHEAD, LOST_PACKETS, LOST_TIME, HELD_LIMIT, HELD_TOTAL, UNTIMED
 
 @cython.locals(other=cython.longlong, ahead=cython.longlong)
-cpdef long long needed(Segments segments, long long slot, long long ack)
+cpdef long long needed(Segments segments, long long slot, long long ack) except -1
 
-cdef long long reached(Segments segments, long long slot)
+cdef long long reached(Segments segments, long long slot) except -1
 
 @cython.locals(queue=object, since=cython.longlong, kept=cython.longlong, row=cython.longlong)
 cdef object withhold(Segments segments, Spans spans, long long slot, long long first, long long need)
