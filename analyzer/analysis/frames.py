@@ -16,7 +16,7 @@ from analyzer.capture.records import Source
 from analyzer.limits import Limits
 from dissectors.notes import Note
 from dissectors.schemas import FRAMES, MESSAGES
-from dissectors.tables import Strings, Table
+from dissectors.tables import Array, Strings, Table
 from dissectors.websocket.frame_walk import Directions, Events, FrameRows, NoteRows, Parked, begin_span, resume
 from dissectors.websocket.frame_walk import walk as walk_frames
 from dissectors.websocket.message_walk import Folds, MessageRows
@@ -140,7 +140,6 @@ class Framing:
         rest.append((Run(**found.run), 0))
 
     def _append(self) -> None:
-        channels = np.array(self.channels, np.int32)
         rows = self._frame_rows
         if self._note_rows.count:
             _into_payload(self._note_rows, rows)
@@ -150,7 +149,7 @@ class Framing:
             self.frames.append(
                 frame_columns(rows)
                 | {
-                    "channel": channels[slot >> 1],
+                    "channel": self._channel(slot),
                     "direction": slot & 1,
                     "complete": missing == 0,
                     "first_packet": cell("first_packet"),
@@ -165,7 +164,7 @@ class Framing:
             cell = messages.column
             slot = cell("slot")
             self.messages.append(
-                {"channel": channels[slot >> 1], "direction": slot & 1, "close_reason": cell("reason")}
+                {"channel": self._channel(slot), "direction": slot & 1, "close_reason": cell("reason")}
                 | {name: cell(name) for name in _SAME}
             )
             messages.clear()
@@ -174,10 +173,15 @@ class Framing:
             cell = notes.column
             slot = cell("slot")
             self.notes.append(
-                cell("code"), channels[slot >> 1], slot & 1, cell("offset"), cell("length"), cell("packet"),
+                cell("code"), self._channel(slot), slot & 1, cell("offset"), cell("length"), cell("packet"),
                 cell("time"), cell("release"), cell("turn"),
             )  # fmt: skip
             notes.clear()
+
+    def _channel(self, slot: Array) -> Array:
+        """Channels of slots. A view, for a copy would cost each chunk what all sessions so far amount to."""
+        found: Array = np.frombuffer(self.channels, np.intc)[slot >> 1]
+        return found
 
     def hidden(self, slot: int, packet: int) -> bool:
         """Whether what a direction sent after a packet is not known in full: its framing was lost then, or is."""
@@ -202,12 +206,19 @@ def _into_payload(notes: NoteRows, frames: FrameRows) -> None:
     """Move these notes from the start of their frame to the octets that they are about; such frames end in the walk
     that tells of them."""
     codes, slots, offsets, lengths = (notes.column(name) for name in ("code", "slot", "offset", "length"))
+    rows = np.flatnonzero(np.isin(codes, OF_PAYLOAD))
+    if not len(rows):
+        return
     slot, offset, header = (frames.column(name) for name in ("slot", "offset", "header_length"))
-    for row in np.flatnonzero(np.isin(codes, OF_PAYLOAD)).tolist():
-        frame = np.flatnonzero((slot == slots[row]) & (offset == offsets[row]))[0]
-        behind = 2 if codes[row] == Note.CLOSE_REASON_NOT_UTF8 else 0
-        offsets[row] += int(header[frame]) + behind
-        lengths[row] -= behind
+    # sorted together, each note stands behind its frame: peers choose how many of both there are
+    order = np.lexsort((np.concatenate([offset, offsets[rows]]), np.concatenate([slot, slots[rows]])))
+    place = np.arange(len(order))
+    of_frame = order < len(slot)
+    frame = np.empty(len(order), np.int64)
+    frame[order] = order[np.maximum.accumulate(np.where(of_frame, place, 0))]
+    behind = np.where(codes[rows] == Note.CLOSE_REASON_NOT_UTF8, 2, 0)
+    offsets[rows] += header[frame[len(slot) :]] + behind
+    lengths[rows] -= behind
 
 
 _SAME = ("opcode", "first_frame", "last_frame", "frames", "length", "inflated", "compressed", "inflate", "utf8",
