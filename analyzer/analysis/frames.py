@@ -22,12 +22,8 @@ from dissectors.websocket.frame_walk import walk as walk_frames
 from dissectors.websocket.message_walk import Folds, MessageRows
 from dissectors.websocket.message_walk import resume as resume_messages
 from dissectors.websocket.message_walk import walk as walk_messages
+from dissectors.websocket.modes import AHEAD, HEADER, LOOK, LOST, PAYLOAD, UNASKED, UNSTARTED
 from dissectors.websocket.scanner import frame_columns
-
-LOST, LOOK = 2, 512
-"""As in `frame_walk`, whose own are not to be seen from Python where it is compiled."""
-HOLES = 7
-"""Bits of `Folds.holes`: no continuation is judged, no Pong of the other side, which may also be ahead of its Ping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +84,7 @@ class Framing:
         state["mode"][slots] = LOST
         state["lost_from"][slots] = state["at"][slots]
         state["ripe"][slots] = state["at"][slots] + LOOK
-        self.folds.whole["holes"][slots] = HOLES
+        self.folds.whole["holes"][slots] = UNSTARTED | UNASKED | AHEAD
         self.folds.whole["lost"][slots] = 1
 
     def feed(self, runs: Sequence[Run]) -> None:
@@ -190,7 +186,7 @@ class Framing:
     def unfinished_frames(self) -> list[dict[str, int]]:
         """Frames that were begun and not completed, with the octets seen: for the open view at the end."""
         state = self.directions.whole
-        begun = np.flatnonzero((state["mode"] == 1) | ((state["mode"] == 0) & (state["filled"] > 0)))
+        begun = np.flatnonzero((state["mode"] == PAYLOAD) | ((state["mode"] == HEADER) & (state["filled"] > 0)))
         return [
             {name: int(values[slot]) for name, values in state.items()} | {"slot": int(slot)}
             for slot in begun
