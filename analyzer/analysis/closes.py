@@ -113,9 +113,8 @@ def tcp_ends(tables: Mapping[str, Table], stream: Array, client: Array) -> dict[
 def _lost(framing: Framing, number: Array, side: Array) -> Array:
     """Sessions of which this side lost its framing: a Close may have been missed."""
     state = framing.directions.whole
-    mode = np.where(
-        state["opaque"] > 0, state["mode"], modes.HEADER
-    )  # of a direction that said nothing, nothing is lost
+    # of a direction that said nothing, nothing is lost
+    mode = np.where(state["opaque"] > 0, state["mode"], modes.HEADER)
     lost: Array = _at(mode, number, side, modes.HEADER) == modes.LOST
     return lost
 
