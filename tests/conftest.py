@@ -52,7 +52,10 @@ class PlainWalks:
     """Finds the sources of the walks before their compiled modules."""
 
     NAMES = (
-        "analyzer.capture.walk", "analyzer.streams.flow_walk", "analyzer.streams.segment_walk", "dissectors.columns",
+        "analyzer.capture.walk", "analyzer.streams.copies", "analyzer.streams.delivery", "analyzer.streams.figures",
+        "analyzer.streams.flow_walk", "analyzer.streams.gaps", "analyzer.streams.segment_walk",
+        "analyzer.streams.segments", "analyzer.streams.sequence", "analyzer.streams.spans", "analyzer.streams.starts",
+        "analyzer.streams.withholding", "dissectors.columns",
         "dissectors.websocket.frame_walk", "dissectors.websocket.header_search", "dissectors.websocket.inflating",
         "dissectors.websocket.masking", "dissectors.websocket.message_walk",
     )  # fmt: skip

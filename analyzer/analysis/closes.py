@@ -12,6 +12,7 @@ from analyzer.streams.assembly import Assembly
 from dissectors.notes import Layer, Note, Severity
 from dissectors.schemas import ACCEPTED, NO_TIME, OTHER, REFUSED
 from dissectors.tables import Array, Table
+from dissectors.websocket import modes
 from dissectors.websocket.opcodes import ABNORMAL, CLOSE, NO_STATUS
 
 FAILING = (Note.CLOSE_ONE_OCTET, Note.CLOSE_CODE_FORBIDDEN, Note.CLOSE_REASON_NOT_UTF8)
@@ -112,8 +113,9 @@ def tcp_ends(tables: Mapping[str, Table], stream: Array, client: Array) -> dict[
 def _lost(framing: Framing, number: Array, side: Array) -> Array:
     """Sessions of which this side lost its framing: a Close may have been missed."""
     state = framing.directions.whole
-    mode = np.where(state["opaque"] > 0, state["mode"], 0)  # of a direction that said nothing, nothing is lost
-    lost: Array = _at(mode, number, side, 0) == 2
+    # of a direction that said nothing, nothing is lost
+    mode = np.where(state["opaque"] > 0, state["mode"], modes.HEADER)
+    lost: Array = _at(mode, number, side, modes.HEADER) == modes.LOST
     return lost
 
 

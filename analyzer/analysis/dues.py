@@ -21,11 +21,10 @@ from analyzer.streams.assembly import Assembly
 from analyzer.streams.sequence import distances
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Table
+from dissectors.websocket.modes import LOST
 
 SOON = 500_000_000
 """ns. An acknowledgment is delayed for less (RFC 1122 §4.2.3.2): by then an answer that came has shown itself."""
-LOST = 2
-"""A direction's mode, as in `frame_walk`."""
 
 
 class Dues:

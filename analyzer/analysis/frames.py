@@ -16,18 +16,14 @@ from analyzer.capture.records import Source
 from analyzer.limits import Limits
 from dissectors.notes import Note
 from dissectors.schemas import FRAMES, MESSAGES
-from dissectors.tables import Strings, Table
+from dissectors.tables import Array, Strings, Table
 from dissectors.websocket.frame_walk import Directions, Events, FrameRows, NoteRows, Parked, begin_span, resume
 from dissectors.websocket.frame_walk import walk as walk_frames
 from dissectors.websocket.message_walk import Folds, MessageRows
 from dissectors.websocket.message_walk import resume as resume_messages
 from dissectors.websocket.message_walk import walk as walk_messages
+from dissectors.websocket.modes import AHEAD, HEADER, LOOK, LOST, PAYLOAD, UNASKED, UNSTARTED
 from dissectors.websocket.scanner import frame_columns
-
-LOST, LOOK = 2, 512
-"""As in `frame_walk`, whose own are not to be seen from Python where it is compiled."""
-HOLES = 7
-"""Bits of `Folds.holes`: no continuation is judged, no Pong of the other side, which may also be ahead of its Ping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +84,7 @@ class Framing:
         state["mode"][slots] = LOST
         state["lost_from"][slots] = state["at"][slots]
         state["ripe"][slots] = state["at"][slots] + LOOK
-        self.folds.whole["holes"][slots] = HOLES
+        self.folds.whole["holes"][slots] = UNSTARTED | UNASKED | AHEAD
         self.folds.whole["lost"][slots] = 1
 
     def feed(self, runs: Sequence[Run]) -> None:
@@ -140,7 +136,6 @@ class Framing:
         rest.append((Run(**found.run), 0))
 
     def _append(self) -> None:
-        channels = np.array(self.channels, np.int32)
         rows = self._frame_rows
         if self._note_rows.count:
             _into_payload(self._note_rows, rows)
@@ -150,7 +145,7 @@ class Framing:
             self.frames.append(
                 frame_columns(rows)
                 | {
-                    "channel": channels[slot >> 1],
+                    "channel": self._channel(slot),
                     "direction": slot & 1,
                     "complete": missing == 0,
                     "first_packet": cell("first_packet"),
@@ -165,7 +160,7 @@ class Framing:
             cell = messages.column
             slot = cell("slot")
             self.messages.append(
-                {"channel": channels[slot >> 1], "direction": slot & 1, "close_reason": cell("reason")}
+                {"channel": self._channel(slot), "direction": slot & 1, "close_reason": cell("reason")}
                 | {name: cell(name) for name in _SAME}
             )
             messages.clear()
@@ -174,10 +169,15 @@ class Framing:
             cell = notes.column
             slot = cell("slot")
             self.notes.append(
-                cell("code"), channels[slot >> 1], slot & 1, cell("offset"), cell("length"), cell("packet"),
+                cell("code"), self._channel(slot), slot & 1, cell("offset"), cell("length"), cell("packet"),
                 cell("time"), cell("release"), cell("turn"),
             )  # fmt: skip
             notes.clear()
+
+    def _channel(self, slot: Array) -> Array:
+        """Channels of slots. A view, for a copy would cost each chunk what all sessions so far amount to."""
+        found: Array = np.frombuffer(self.channels, np.intc)[slot >> 1]
+        return found
 
     def hidden(self, slot: int, packet: int) -> bool:
         """Whether what a direction sent after a packet is not known in full: its framing was lost then, or is."""
@@ -186,7 +186,7 @@ class Framing:
     def unfinished_frames(self) -> list[dict[str, int]]:
         """Frames that were begun and not completed, with the octets seen: for the open view at the end."""
         state = self.directions.whole
-        begun = np.flatnonzero((state["mode"] == 1) | ((state["mode"] == 0) & (state["filled"] > 0)))
+        begun = np.flatnonzero((state["mode"] == PAYLOAD) | ((state["mode"] == HEADER) & (state["filled"] > 0)))
         return [
             {name: int(values[slot]) for name, values in state.items()} | {"slot": int(slot)}
             for slot in begun
@@ -202,12 +202,19 @@ def _into_payload(notes: NoteRows, frames: FrameRows) -> None:
     """Move these notes from the start of their frame to the octets that they are about; such frames end in the walk
     that tells of them."""
     codes, slots, offsets, lengths = (notes.column(name) for name in ("code", "slot", "offset", "length"))
+    rows = np.flatnonzero(np.isin(codes, OF_PAYLOAD))
+    if not len(rows):
+        return
     slot, offset, header = (frames.column(name) for name in ("slot", "offset", "header_length"))
-    for row in np.flatnonzero(np.isin(codes, OF_PAYLOAD)).tolist():
-        frame = np.flatnonzero((slot == slots[row]) & (offset == offsets[row]))[0]
-        behind = 2 if codes[row] == Note.CLOSE_REASON_NOT_UTF8 else 0
-        offsets[row] += int(header[frame]) + behind
-        lengths[row] -= behind
+    # sorted together, each note stands behind its frame: peers choose how many of both there are
+    order = np.lexsort((np.concatenate([offset, offsets[rows]]), np.concatenate([slot, slots[rows]])))
+    place = np.arange(len(order))
+    of_frame = order < len(slot)
+    frame = np.empty(len(order), np.int64)
+    frame[order] = order[np.maximum.accumulate(np.where(of_frame, place, 0))]
+    behind = np.where(codes[rows] == Note.CLOSE_REASON_NOT_UTF8, 2, 0)
+    offsets[rows] += header[frame[len(slot) :]] + behind
+    lengths[rows] -= behind
 
 
 _SAME = ("opcode", "first_frame", "last_frame", "frames", "length", "inflated", "compressed", "inflate", "utf8",

@@ -17,6 +17,7 @@ from analyzer.capture.records import Source
 from analyzer.schemas import DATA
 from dissectors.websocket.frame_walk import Directions, Parked
 from dissectors.websocket.header_search import search
+from dissectors.websocket.modes import LOOK
 
 
 class Held(NamedTuple):
@@ -101,7 +102,7 @@ class Recovery:
             return self._going(slot, held, at, stop, bits, release)
         if ended:
             start = held[-1].offset + held[-1].length if held else reach
-            ripe = start + 512
+            ripe = start + LOOK
         else:
             self.held[slot] = [span.behind(start) for span in data if span.offset + span.length > start]
         state["lost_from"][slot], state["ripe"][slot] = start, ripe

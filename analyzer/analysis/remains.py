@@ -19,6 +19,7 @@ from analyzer.streams.assembly import Assembly
 from dissectors.notes import Note
 from dissectors.schemas import FRAMES, MESSAGES, NO_TIME
 from dissectors.tables import Table
+from dissectors.websocket.modes import HEADER
 from dissectors.websocket.opcodes import TEXT
 from dissectors.websocket.outcomes import INVALID, NOT_TEXT, PLAIN, UNKNOWN
 
@@ -47,7 +48,7 @@ def _frames(tables: Mapping[str, Table], framing: Framing, notes: Observations) 
         seen = state["at"] - state["start"]
         packet, time = state["first_packet"], state["first_time"]
         notes.one(Note.FRAME_CUT, channel, direction, state["start"], seen, packet, time)
-        if state["mode"] == 0:
+        if state["mode"] == HEADER:
             continue  # its header is cut, and says nothing yet
         first, second = framing.directions.head[14 * slot], framing.directions.head[14 * slot + 1]
         cells = {

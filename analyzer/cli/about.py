@@ -20,7 +20,10 @@ LANGUAGE = (
     "close_code == none tests for absence; a bare name holds where the value is there.",
 )  # fmt: skip
 WALKS = (
-    "analyzer.capture.walk", "analyzer.streams.flow_walk", "analyzer.streams.segment_walk", "dissectors.columns",
+    "analyzer.capture.walk", "analyzer.streams.copies", "analyzer.streams.delivery", "analyzer.streams.figures",
+    "analyzer.streams.flow_walk", "analyzer.streams.gaps", "analyzer.streams.segment_walk", "analyzer.streams.segments",
+    "analyzer.streams.sequence", "analyzer.streams.spans", "analyzer.streams.starts", "analyzer.streams.withholding",
+    "dissectors.columns",
     "dissectors.websocket.frame_walk", "dissectors.websocket.inflating", "dissectors.websocket.masking",
     "dissectors.websocket.message_walk",
 )  # fmt: skip

@@ -19,6 +19,8 @@ from analyzer.schemas import ENDINGS, OVERLAP, PACKETS, SPANS, STREAMS, TCP
 from analyzer.streams import flow_walk, segment_walk
 from analyzer.streams.corrections import Range, apart
 from analyzer.streams.scattered import Scattered
+from analyzer.streams.segments import Segments
+from analyzer.streams.spans import Spans
 from dissectors.tables import Array, Strings, Table
 
 NONE: Mapping[int, Any] = MappingProxyType({})
@@ -62,7 +64,7 @@ class Assembly:
         # odd multipliers below 2^12, see flow_walk
         first, second = (int.from_bytes(os.urandom(2), "big") % 1024 * 2 + 2049 for _ in range(2))
         self.flows = flow_walk.Flows(first, second)
-        self.segments = segment_walk.Segments()
+        self.segments = Segments()
         self.scattered = Scattered()
         named: dict[int, list[Range]] = {}
         for slot, *found in corrections:
@@ -70,7 +72,7 @@ class Assembly:
         self.segments.corrections = {slot: apart(ranges) for slot, ranges in named.items()}
         self.copies = False
         """Some octets came more than once."""
-        self._spans = segment_walk.Spans()
+        self._spans = Spans()
         self.last_number = -1
 
     def feed(self, records: Records, decoded: Decoded, pieces: Mapping[int, Sequence[Piece]] = NONE,
@@ -183,7 +185,7 @@ class Assembly:
             )
             self.segments.endings = []
 
-    def _deliver(self, spans: segment_walk.Spans) -> Delivered:
+    def _deliver(self, spans: Spans) -> Delivered:
         columns = {
             name: spans.column(name)
             for name in ("slot", "kind", "offset", "length", "packet", "at", "position", "time", "release")

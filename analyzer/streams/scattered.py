@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from analyzer.packets.layouts import FIN, RST, SYN, URG
 from analyzer.packets.pieces import Piece
-from analyzer.streams.segment_walk import Segments
+from analyzer.streams.segments import Segments
 from dissectors.tables import Array
 
 SCATTERED = 1 << 62

@@ -1,10 +1,19 @@
-"""TCP sequence arithmetic (RFC 9293 §3.4) on whole columns; `segment_walk.distance` is the same for one number."""
+# cython: annotation_typing=False
+"""TCP sequence arithmetic (RFC 9293 §3.4): of one number, and of whole columns."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from dissectors.tables import Array
+
+HALF, LAST = 0x80000000, 0xFFFFFFFF
+"""Typed: Cython makes objects of literals that 32 bits do not hold."""
+
+
+def distance(number: int) -> int:
+    """A 32-bit difference as a signed number, -2^31 to 2^31 - 1."""
+    return ((number + HALF) & LAST) - HALF
 
 
 def distances(differences: Array) -> Array:

@@ -27,15 +27,16 @@ import numpy as np
 from dissectors.columns import Growing, wider
 from dissectors.notes import Note
 from dissectors.tables import Array
+from dissectors.websocket import modes
 
 BEGIN, END, HOLE, ADRIFT, OVER = 1, 2, 4, 8, 16
 """Bits of an event: it holds the first octet of a frame, the last, or octets that are missing; or it says that the
 framing is lost, or that the direction has ended."""
 
-HEADER, PAYLOAD, LOST = 0, 1, 2
+# typed copies
+HEADER, PAYLOAD, LOST = modes.HEADER, modes.PAYLOAD, modes.LOST
+LOOK = modes.LOOK
 
-LOOK = 512
-"""Octets behind a loss at which the first look is taken: some frames of a chat, a third of a full segment."""
 MEDIUM, HIGH = 32, 64
 """Bits of evidence from which on frames behind a loss have medium and high confidence."""
 GOOD = 6
@@ -217,7 +218,7 @@ def finish_frame(rows: FrameRows, directions: Directions, slot: int, packet: int
     rows.cells[11, row] = time
     rows.cells[12, row] = directions.recovered[slot]
     rows.count = row + 1
-    directions.mode[slot] = 0
+    directions.mode[slot] = HEADER
     directions.filled[slot] = 0
     directions.frames[slot] += 1
     return rows.base + row
@@ -256,7 +257,7 @@ def read_header(directions: Directions, notes: NoteRows, slot: int, packet: int,
     directions.missing[slot] = 0
     directions.passed[slot] = 0
     directions.remaining[slot] = length if length >= 0 else TOP
-    directions.mode[slot] = 1
+    directions.mode[slot] = PAYLOAD
     if directions.recovered[slot]:
         fits = masked == (1 if directions.client[slot] else 0) and not rsv & ~directions.defined[slot]
         if length < 0 or (opcode > 2 and opcode < 8) or opcode > 10 or (opcode > 7 and (length > 125 or first < 128)):
@@ -332,9 +333,9 @@ def compare_key(directions: Directions, notes: NoteRows, slot: int, key: int, pa
 def lose(directions: Directions, notes: NoteRows, slot: int, offset: int, length: int, behind: int, packet: int,
          time: int) -> None:  # fmt: skip
     """A gap hides a header: from `behind` on the direction is opaque."""
-    if directions.mode[slot] == 0:
+    if directions.mode[slot] == HEADER:
         directions.opaque[slot] += directions.filled[slot]  # the part of a header before the gap
-    directions.mode[slot] = 2
+    directions.mode[slot] = LOST
     directions.filled[slot] = 0
     directions.recovered[slot] = 0
     directions.last_key[slot] = 0
@@ -348,7 +349,7 @@ def resume(directions: Directions, notes: NoteRows, slot: int, at: int, reach: i
            time: int) -> None:  # fmt: skip
     """Frames go on at `at`, by `bits` of evidence in the octets before `reach`: those from `at` on are to be walked."""
     note(notes, Note.FRAMING_FOUND, slot, at, 0, packet, time)
-    directions.mode[slot] = 0
+    directions.mode[slot] = HEADER
     directions.at[slot] = at
     directions.proven[slot] = reach
     directions.evidence[slot] = bits
@@ -404,7 +405,7 @@ def walk(
             if kind > 3:
                 begin_span(events, notes, release_of[span])
                 event(events, directions, slot, 16, 0, 0, 0, -1, packet_of[span], time_of[span])
-                if directions.mode[slot] == 2:
+                if directions.mode[slot] == LOST:
                     park(directions, parked, slot, kind, offset_of[span], 0, -1, packet_of[span], time_of[span])
                     if directions.searching:
                         return span + 1
@@ -424,23 +425,23 @@ def walk(
         packet = packet_of[span]
         time = time_of[span]
         begin_span(events, notes, release_of[span])
-        if offset > known and directions.mode[slot] == 2 and directions.searching:
+        if offset > known and directions.mode[slot] == LOST and directions.searching:
             # the search must not take octets for neighbours that are none: the span is walked again behind the hole
             directions.at[slot] = offset
             park(directions, parked, slot, 1, known, offset - known, -1, packet, time)
             return span
-        if offset > known and directions.mode[slot] != 2:
+        if offset > known and directions.mode[slot] != LOST:
             # spans that were never handed over: nothing may be read across them
             lose(directions, notes, slot, known, offset - known, offset, packet, time)
             directions.opaque[slot] += offset - known
             event(events, directions, slot, 8, 0, 0, 0, -1, packet, time)
-        if directions.mode[slot] == 2:
+        if directions.mode[slot] == LOST:
             if park(directions, parked, slot, kind, offset, length, at_of[span] + length_of[span] - length, packet,
                     time):  # fmt: skip
                 return span + 1
             continue
         if kind == 1:
-            if directions.mode[slot] == 0:
+            if directions.mode[slot] == HEADER:
                 lose(directions, notes, slot, offset, length, stop, packet, time)
                 directions.opaque[slot] += length
                 event(events, directions, slot, 8, 0, 0, 0, -1, packet, time)
@@ -467,7 +468,7 @@ def walk(
             raise IndexError("a span is not inside the octets")
         while position < end:
             bits = 0
-            if directions.mode[slot] == 0:
+            if directions.mode[slot] == HEADER:
                 filled = directions.filled[slot]
                 if filled == 0:
                     directions.start[slot] = stop - (end - position)
@@ -486,7 +487,7 @@ def walk(
                 if filled < need or filled < 2:
                     break
                 read_header(directions, notes, slot, packet, time)
-                if directions.mode[slot] == 2:
+                if directions.mode[slot] == LOST:
                     event(events, directions, slot, 8, 0, 0, 0, -1, packet, time)
                     break
                 bits = 1
@@ -503,7 +504,7 @@ def walk(
                 frame = finish_frame(rows, directions, slot, packet, time)
                 event(events, directions, slot, bits | 2, phase, position, taken, frame, packet, time)
             position += taken
-        if position < end and directions.mode[slot] == 2:
+        if position < end and directions.mode[slot] == LOST:
             length = end - position
             if park(directions, parked, slot, 0, stop - length, length, at_of[span] + length_of[span] - length, packet,
                     time):  # fmt: skip

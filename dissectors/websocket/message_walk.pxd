@@ -6,6 +6,7 @@ from dissectors.websocket.inflating cimport Inflating
 from dissectors.websocket.masking cimport unmask, utf8
 
 cdef int NOT_TEXT, VALID, INVALID, UNKNOWN, PLAIN, INFLATED, FAILED, CONTEXT_LOST, OVER_LIMIT, FINAL_BLOCK, TRIED, PROVEN, NO_TEXT
+cdef int UNSTARTED, UNASKED, AHEAD
 cdef long long PINGS, CHECKPOINT
 
 cdef class MessageRows(Growing):

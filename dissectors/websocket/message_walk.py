@@ -32,7 +32,7 @@ from dissectors.columns import Growing, wider
 from dissectors.notes import Note
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array, Strings
-from dissectors.websocket import outcomes
+from dissectors.websocket import modes, outcomes
 from dissectors.websocket.frame_walk import Events, NoteRows, note
 from dissectors.websocket.inflating import Inflating
 from dissectors.websocket.masking import unmask, utf8
@@ -43,6 +43,7 @@ PLAIN, INFLATED, FAILED = outcomes.PLAIN, outcomes.INFLATED, outcomes.FAILED
 CONTEXT_LOST, OVER_LIMIT, FINAL_BLOCK = outcomes.CONTEXT_LOST, outcomes.OVER_LIMIT, outcomes.FINAL_BLOCK
 TRIED, PROVEN = outcomes.TRIED, outcomes.PROVEN
 NO_TEXT = outcomes.NO_TEXT
+UNSTARTED, UNASKED, AHEAD = modes.UNSTARTED, modes.UNASKED, modes.AHEAD
 
 PINGS = 1024
 """Pings of one direction that may wait for their pong at once, and Pongs that may wait for their Ping."""
@@ -185,14 +186,14 @@ def begin_message(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, f
     if opcode == 0 and folds.open[slot]:
         folds.frames[slot] += 1
         return
-    if opcode == 0 and not folds.holes[slot] & 1 and not guess(recovered):
+    if opcode == 0 and not folds.holes[slot] & UNSTARTED and not guess(recovered):
         note(notes, Note.CONTINUATION_WITHOUT_START, slot, offset, 0, packet, time)
     elif opcode and folds.open[slot]:
         if not guess(recovered) and not guess(folds.recovered[slot]):
             note(notes, Note.MESSAGE_INSIDE_MESSAGE, slot, offset, 0, packet, time)
         end_message(folds, rows, notes, slot, 0, -1, packet, time)
     folds.open[slot] = 1
-    folds.holes[slot] &= 2
+    folds.holes[slot] &= UNASKED
     folds.recovered[slot] = recovered
     folds.opcode[slot] = opcode
     folds.compressed[slot] = 1 if first & 64 and folds.deflate[slot] and opcode else 0
@@ -333,7 +334,7 @@ def end_control(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, fir
             folds.close_row[slot] = number
             answers = folds.close_row[slot ^ 1]
     elif opcode == 9 and not complete:
-        folds.holes[slot] |= 2  # a Pong may carry what is missing
+        folds.holes[slot] |= UNASKED  # a Pong may carry what is missing
     elif opcode == 9:
         folds.ping_count[slot] += 1
         if not guess(recovered) and not early_pong(folds, slot ^ 1, payload, packet):
@@ -365,7 +366,7 @@ def end_control(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, fir
         elif folds.ping_count[slot ^ 1] <= PINGS and not folds.holes[slot ^ 1]:
             # beyond that the ping may be one that was not remembered, and behind a hole one that was not seen
             note(notes, Note.PONG_UNASKED, slot, offset, 0, packet, time)
-        if folds.holes[slot ^ 1] & 4:
+        if folds.holes[slot ^ 1] & AHEAD:
             run_ahead(folds, slot, payload, notes.now)
     rows.cells[0, row] = slot
     rows.cells[1, row] = opcode
@@ -417,7 +418,7 @@ def resume(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, packet: 
     """Frames of a direction were missed: end the message that is open, and the compression context."""
     if folds.open[slot]:
         end_message(folds, rows, notes, slot, 0, -1, packet, time)
-    folds.holes[slot] = 3
+    folds.holes[slot] = UNSTARTED | UNASKED
     folds.lost[slot] = 1
 
 
@@ -436,7 +437,7 @@ def walk(folds: Folds, events: Events, rows: MessageRows, notes: NoteRows, octet
         notes.turn = events.cells[14, at]
         if bits & 24:
             if bits & 8:
-                folds.holes[slot] |= 6
+                folds.holes[slot] |= UNASKED | AHEAD
             else:
                 folds.let_go(slot)
             continue

@@ -11,6 +11,7 @@ from dissectors.notes import Note
 from dissectors.schemas import FRAMES
 from dissectors.tables import Array
 from dissectors.websocket.frame_walk import Directions, Events, FrameRows, NoteRows, Parked, walk
+from dissectors.websocket.modes import HEADER, PAYLOAD
 
 COLUMNS = ("opcode", "fin", "rsv", "masked", "mask_key", "header_length", "payload_length", "missing", "offset",
            "recovered")  # fmt: skip
@@ -48,7 +49,7 @@ class FrameScanner:
     def close(self, state: Directions, reason: Reason) -> Scan[Directions]:
         """The direction ended: a frame that is not complete becomes a note."""
         cells = {name: int(values[0]) for name, values in state.whole.items()}
-        if cells["mode"] == 1 or (cells["mode"] == 0 and cells["filled"]):
+        if cells["mode"] == PAYLOAD or (cells["mode"] == HEADER and cells["filled"]):
             start = cells["start"]
             notes: tuple[Observation, ...] = (Observation(Note.FRAME_CUT, start, cells["at"] - start),)
         else:
@@ -87,7 +88,7 @@ class FrameScanner:
             )
         )  # fmt: skip
         mode = int(state.whole["mode"][0])
-        need = max(int(state.whole["remaining"][0]), 1) if mode == 1 else 1
+        need = max(int(state.whole["remaining"][0]), 1) if mode == PAYLOAD else 1
         return Scan(frame_columns(rows), found, length, need, state)
 
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
-
 import pytest
 
-import analyzer
 from analyzer import schemas
 from analyzer.analysis import causes, closes, remains
 from analyzer.schemas import TABLES
@@ -16,26 +12,10 @@ from dissectors import tls
 from dissectors.http import dialogue, upgrade
 from dissectors.websocket import outcomes, scanner
 
-
-def spans_of_walk() -> tuple[int, ...]:
-    """The walk's own codes, from its source: where it is compiled they are not seen from outside."""
-    source = (Path(analyzer.__file__).parent / "streams" / "segment_walk.py").read_text("utf-8")
-    line = next(
-        line for line in source.splitlines() if line.startswith("DATA, GAP, OVERLAP, LATE, STREAM_END, STREAM_RESET")
-    )
-    found: tuple[int, ...] = ast.literal_eval(f"({line.partition('=')[2].strip()})")
-    return found
-
-
 CODES: dict[str, tuple[dict[int, str], dict[int, str]]] = {
     "kinds of records": (
         schemas.KINDS,
         {getattr(schemas, word.upper().replace("-", "_")): word for word in schemas.KINDS.values()},
-    ),
-    "span kinds of the segment walk": (
-        schemas.SPAN_KINDS,
-        {code: name.removeprefix("STREAM_").lower() for name, code in zip(
-            ("DATA", "GAP", "OVERLAP", "LATE", "STREAM_END", "STREAM_RESET"), spans_of_walk(), strict=True)},
     ),
     "span kinds of the frame scanner": (schemas.SPAN_KINDS, {scanner.DATA: "data", scanner.GAP: "gap"}),
     "verdicts": (

@@ -19,8 +19,8 @@ from analyzer.limits import Limits
 from analyzer.packets.checksum import Checksum, judge
 from dissectors.notes import Note
 from tests.outcome import everything, snapshot_of, story
-from tests.wire.captures import pcap
-from tests.wire.frames import TEXT, frame
+from tests.wire.captures import interface, packet_block, pcap, section
+from tests.wire.frames import CLOSE, TEXT, close_payload, frame
 from tests.wire.handshakes import request, response
 from tests.wire.packets import ACK, PSH, RST, SYN, URG, ethernet, tcp_packet
 from tests.wire.talks import START, Segment, Talk
@@ -420,3 +420,61 @@ def test_what_tcp_did_is_told_where_its_packets_were_let_go() -> None:
         assert snapshot.traffic.let_go == 205
         assert [row["packet"] for row in snapshot["notes"] if row["code"] == Note.TCP_URGENT] == [3]
         snapshot.source.close()
+
+
+COOKED = 113
+"""LINKTYPE_LINUX_SLL, what the pseudo-interface "any" delivers."""
+
+
+def views(talk: Talk, lag: int) -> tuple[list[tuple[int, int, bytes]], list[tuple[int, int, bytes]]]:
+    """Packets as two interfaces of one capture see them: time, number of the interface, octets."""
+    first = [(time, 0, octets) for time, octets in talk.packets()]
+    header = b"\0\0\0\1\0\6\2\0\0\0\0\1\0\0"
+    return first, [(time + lag, 1, header + octets[12:]) for time, _, octets in first]
+
+
+def two_interfaces(packets: list[tuple[int, int, bytes]], snaplen: int = 0) -> bytes:
+    """A pcapng of an Ethernet and a cooked interface; the former keeps `snaplen` octets of a packet."""
+    blocks = (packet_block(octets, time, number, snaplen=0 if number else snaplen) for time, number, octets in packets)
+    return section() + interface(1) + interface(COOKED) + b"".join(blocks)
+
+
+def unseen(snapshot: Snapshot) -> int:
+    row = connection(snapshot)
+    return row["client_unseen"] + row["server_unseen"]
+
+
+def conversation() -> Talk:
+    talk = opened()
+    for number in range(6):
+        talk.frame("C", TEXT, f"question {number} " * 9).frame("S", TEXT, f"answer {number} " * 90).ack("C")
+    return ended(talk.frame("S", CLOSE, close_payload(1001)).frame("C", CLOSE, close_payload(1001)))
+
+
+@pytest.mark.parametrize("lag", [0, 3_000, 40_000, -3_000])
+def test_what_two_interfaces_saw_is_one_connection(lag: int) -> None:
+    talk = conversation()
+    alone = story(pcap(talk.packets()))
+    first, second = views(talk, lag)
+    for packets in (sorted(first + second), first + second, second + first):
+        octets = two_interfaces(packets)
+        assert story(octets) == alone
+        snapshot = snapshot_of(octets)
+        assert len(snapshot["streams"]) == len(snapshot["connections"]) == 1
+        assert len(snapshot["notes"]) == unseen(snapshot) == 0
+    row = connection(snapshot_of(two_interfaces(sorted(first + second))))
+    sent = [sum(bool(segment.payload) for segment in talk.segments if segment.side == side) for side in (0, 1)]
+    assert [row["client_duplicates"], row["server_duplicates"]] == sent
+    assert row["client_retransmitted"] == row["server_retransmitted"] == 0
+
+
+def test_what_one_of_two_interfaces_dropped_or_cut_the_other_has() -> None:
+    talk = conversation()
+    alone = story(pcap(talk.packets()))
+    first, second = views(talk, 3_000)
+    dropped = [seen for at, seen in enumerate(first) if at % 3 != 1] + [
+        seen for at, seen in enumerate(second) if at % 3 != 2
+    ]
+    for octets in (two_interfaces(sorted(dropped)), two_interfaces(sorted(first + second), snaplen=80)):
+        assert story(octets) == alone
+        assert unseen(snapshot_of(octets)) == 0

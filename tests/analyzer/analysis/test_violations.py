@@ -270,3 +270,26 @@ def test_what_is_allowed_is_not_noted(talk: Talk, tmp_path: Path) -> None:
 
 def test_what_blames_no_side_fails_no_check() -> None:
     assert {MEANINGS[note].severity for note in OF_NEITHER} == {Severity.ODD}
+
+
+def test_notes_of_many_frames_point_into_their_own(tmp_path: Path) -> None:
+    first = Talk(("10.0.0.1", 40000)).open().upgrade()
+    second = Talk(("10.0.0.3", 40001)).open().upgrade()
+    wrong = {b"!": Note.CLOSE_ONE_OCTET, b"\x03\xed": Note.CLOSE_CODE_FORBIDDEN,
+             b"\x03\xe8\xff": Note.CLOSE_REASON_NOT_UTF8}  # fmt: skip
+    at, expected = {}, []
+    for number, payload in enumerate([*wrong] * 4):
+        for channel, talk in enumerate((first, second)):
+            for direction, side in enumerate("CS"):
+                key = (channel, direction)
+                start = at.setdefault(key, sum(len(s.payload) for s in talk.segments if s.side == direction))
+                octets = frame(CLOSE, payload, mask=KEYS[number % 3] if side == "C" else None)
+                talk.send(side, octets)
+                at[key] = start + len(octets)
+                behind = 2 if len(payload) == 3 else 0
+                expected.append((*key, int(wrong[payload]), at[key] - len(payload) + behind, len(payload) - behind))
+    path = tmp_path / "many.pcap"
+    path.write_bytes(pcap(sorted(first.packets() + second.packets())))
+    notes = analyze(open_source([path]), limits=Limits())["notes"]
+    found = [tuple(row[name] for name in ("channel", "direction", "code", "offset", "length")) for row in notes]
+    assert sorted(row for row in found if row[2] in wrong.values()) == sorted(expected)

@@ -2,36 +2,63 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
+import sys
+from importlib import import_module
 from random import Random
-from types import ModuleType
-from typing import Any
+from types import FunctionType, ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.streams import flow_walk, segment_walk
-from analyzer.streams.sequence import distances
+from analyzer.streams import rules
+from analyzer.streams.sequence import distance, distances
+from dissectors.schemas import NO_TIME
+from tests.conftest import PlainWalks, module_is_plain
 
 DATA, GAP, OVERLAP, LATE, END, RESET = 0, 1, 2, 3, 4, 5
 SYN, ACK, FIN, RST, PSH = 2, 16, 1, 4, 8
 
 
-def plain(name: str) -> ModuleType:
-    """A walk as its source stands."""
-    path = Path(__file__).parent.parent.parent.parent / "analyzer" / "streams" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"plain_{name}", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+class Walks(NamedTuple):
+    """The modules that a test drives, compiled or plain."""
+
+    flow: ModuleType
+    segment: ModuleType
+    segments: ModuleType
+    spans: ModuleType
 
 
-PLAIN_FLOW, PLAIN_SEGMENT = plain("flow_walk"), plain("segment_walk")
+NAMES = tuple(f"analyzer.streams.{name}" for name in ("flow_walk", "segment_walk", "segments", "spans"))
+
+
+def plain() -> Walks:
+    """The walks as their sources stand, which call each other's sources."""
+    imported = {name: sys.modules.pop(name, None) for name in PlainWalks.NAMES}
+    sys.meta_path.insert(0, PlainWalks)  # type: ignore[arg-type]
+    try:
+        return Walks(*map(import_module, NAMES))
+    finally:
+        sys.meta_path.remove(PlainWalks)  # type: ignore[arg-type]
+        for name, module in imported.items():
+            sys.modules.pop(name, None)
+            if module is not None:
+                sys.modules[name] = module
+                package, _, last = name.rpartition(".")
+                setattr(sys.modules[package], last, module)
+
+
+IMPORTED = Walks(*map(import_module, NAMES))
+PLAIN = plain()
+
+
+def test_the_plain_walks_are_plain_throughout() -> None:
+    assert all(module_is_plain(module) for module in PLAIN)
+    assert all(isinstance(function, FunctionType) for function in (PLAIN.segment.deliver, PLAIN.segment.distance))
+    assert PLAIN.segments.Segments is PLAIN.segment.Segments
+    assert import_module("analyzer.streams.segments") is IMPORTED.segments
 
 
 def flows(module: ModuleType, packets: list[tuple[int, int, int, int]], first: int = 2049) -> list[tuple[int, int]]:
@@ -65,30 +92,30 @@ PACKETS = st.lists(
 
 @given(PACKETS, st.integers(0, 1000))
 def test_flows_agree_and_do_not_depend_on_the_hash(packets: list[tuple[int, int, int, int]], odd: int) -> None:
-    assert flows(flow_walk, packets) == flows(PLAIN_FLOW, packets) == flows(flow_walk, packets, 2 * odd + 1)
+    assert flows(IMPORTED.flow, packets) == flows(PLAIN.flow, packets) == flows(IMPORTED.flow, packets, 2 * odd + 1)
 
 
 def test_many_flows_stay_apart() -> None:
     packets = [(number, 10**6, 1, SYN) for number in range(5000)] * 2
-    found = flows(flow_walk, packets)
+    found = flows(IMPORTED.flow, packets)
     assert [stream for stream, _ in found] == [*range(5000)] * 2
 
 
 def test_port_reuse_and_late_syns() -> None:
     open_, data = (1, 2, 100, SYN), (1, 2, 101, ACK)
-    assert flows(flow_walk, [open_, data, open_, (1, 2, 900, SYN), (2, 1, 5, SYN | ACK)]) == [
+    assert flows(IMPORTED.flow, [open_, data, open_, (1, 2, 900, SYN), (2, 1, 5, SYN | ACK)]) == [
         (0, 0),
         (0, 0),
         (0, 0),
         (1, 0),
         (1, 1),
     ]
-    assert flows(flow_walk, [data, open_, data]) == [(0, 0)] * 3
+    assert flows(IMPORTED.flow, [data, open_, data]) == [(0, 0)] * 3
 
 
 @given(st.lists(st.integers(-(2**33), 2**33)))
 def test_sequence_arithmetic_is_the_same_for_one_and_for_many(numbers: list[int]) -> None:
-    expected = [segment_walk.distance(number) for number in numbers]
+    expected = [distance(number) for number in numbers]
     assert distances(np.array(numbers, np.int64)).tolist() == expected
     assert all(-(2**31) <= number < 2**31 for number in expected)
 
@@ -96,9 +123,9 @@ def test_sequence_arithmetic_is_the_same_for_one_and_for_many(numbers: list[int]
 class Feed:
     """One stream's segments, walked one call each."""
 
-    def __init__(self, module: ModuleType) -> None:
-        self.module = module
-        self.state: Any = module.Segments()
+    def __init__(self, walks: Walks) -> None:
+        self.walks = walks
+        self.state: Any = walks.segments.Segments()
         self.state.reserve(1)
         self.count = 0
 
@@ -114,9 +141,9 @@ class Feed:
         window: int = 1000,
         identification: int = 0,
     ) -> list[tuple[int, ...]]:
-        spans = self.module.Spans()
+        spans = self.walks.spans.Spans()
         one = lambda value, dtype: np.array([value], dtype).data  # noqa: E731
-        self.module.walk(
+        self.walks.segment.walk(
             self.state, spans, one(0, "i4"), one(side, "u1"), one(seq & 0xFFFFFFFF, "u4"), one(ack & 0xFFFFFFFF, "u4"),
             one(flags, "u1"), one(window, "u2"), one(identification, "u2"), one(length if captured is None else captured, "u4"), one(length, "u4"),
             one(1000 * self.count, "i8"), one(0, "i8"), one(time or self.count, "i8"), one(self.count, "i8"),
@@ -125,8 +152,8 @@ class Feed:
         return self.rows(spans)
 
     def finish(self) -> list[tuple[int, ...]]:
-        spans = self.module.Spans()
-        self.module.finish(self.state, spans, self.count)
+        spans = self.walks.spans.Spans()
+        self.walks.segment.finish(self.state, spans, self.count)
         return self.rows(spans)
 
     def rows(self, spans: Any) -> list[tuple[int, ...]]:
@@ -135,7 +162,7 @@ class Feed:
 
 @pytest.fixture(params=["imported", "plain"])
 def feed(request: pytest.FixtureRequest) -> Feed:
-    return Feed(segment_walk if request.param == "imported" else PLAIN_SEGMENT)
+    return Feed(IMPORTED if request.param == "imported" else PLAIN)
 
 
 @pytest.mark.parametrize("isn", [0, 1, 1000, 2**31 - 5, 2**32 - 1, 2**32 - 11])
@@ -172,7 +199,7 @@ def test_a_middle_start_waits_for_a_syn_and_then_takes_the_lowest(feed: Feed) ->
     assert feed(0, 110, 10) == []
     assert feed(0, 99, 0, SYN) == []
     assert feed(0, 100, 10) == [(0, DATA, 0, 10), (0, DATA, 10, 10)]
-    other = Feed(feed.module)
+    other = Feed(feed.walks)
     rows: list[tuple[int, ...]] = []
     for number in range(20):
         rows += other(0, 500 + 10 * (number ^ 1), 10)
@@ -225,10 +252,10 @@ def test_an_answer_stands_behind_what_it_acknowledges(feed: Feed) -> None:
 def test_what_is_acknowledged_and_never_comes_is_not_waited_for(feed: Feed) -> None:
     opened(feed)
     assert feed(1, 501, 5, ack=11) == []
-    rows = [row for _ in range(PLAIN_SEGMENT.LOST_PACKETS) for row in feed(1, 506, 0, ack=11)]
+    rows = [row for _ in range(rules.LOST_PACKETS) for row in feed(1, 506, 0, ack=11)]
     assert rows == [(1, DATA, 0, 5)]
     assert feed(1, 506, 5, ack=21, time=100) == []
-    assert feed(1, 511, 0, ack=21, time=100 + PLAIN_SEGMENT.LOST_TIME) == [(1, DATA, 5, 5)]
+    assert feed(1, 511, 0, ack=21, time=100 + rules.LOST_TIME) == [(1, DATA, 5, 5)]
     assert feed(1, 511, 5, ack=1 + 2**30) == [(1, DATA, 10, 5)]  # no number that a window allows
     assert feed(1, 516, 5, ack=31) == []
     assert feed(1, 521, 0, FIN | ACK, ack=31) == []
@@ -257,7 +284,7 @@ def test_a_reset_stands_behind_what_was_sent_before_it(feed: Feed) -> None:
 def test_a_lost_syn_is_told_by_acknowledgments(feed: Feed) -> None:
     feed(1, 500, 0, SYN | ACK, ack=1)
     assert feed(0, 1, 10, ack=501) == [(0, DATA, 0, 10)]
-    other = Feed(feed.module)
+    other = Feed(feed.walks)
     other(0, 0, 0, SYN)
     other(0, 1, 0, ack=501)
     assert other(1, 501, 5, ack=1) == [(1, DATA, 0, 5)]
@@ -274,12 +301,12 @@ def test_gaps_that_are_remembered_are_bounded(feed: Feed) -> None:
     opened(feed)
     for number in range(2000):
         feed(0, 1 + 10 * number, 10, captured=4)
-    assert len(feed.state.lost[0]) <= PLAIN_SEGMENT.LOST_RANGES
+    assert len(feed.state.lost[0]) <= rules.LOST_RANGES
     assert feed(0, 1 + 10 * 1999, 10) == [(0, LATE, 19994, 6)]
     assert feed.state.gaps[0][2] == 2000
 
 
-UNTIMED = segment_walk.NO_TIME
+UNTIMED = NO_TIME
 
 
 @pytest.mark.parametrize(("held", "later"), [(5, UNTIMED), (UNTIMED, 2 * 10**9), (UNTIMED, UNTIMED)])
@@ -288,27 +315,27 @@ def test_a_missing_time_does_not_pass_for_a_long_one(feed: Feed, held: int, late
     feed(0, 11, 10, time=held)
     assert feed(1, 500, 0, ACK, ack=21, time=later) == []
     assert feed(1, 500, 0, ACK, ack=21, time=held) == []
-    timed = Feed(feed.module)
+    timed = Feed(feed.walks)
     timed(0, 0, 0, SYN)
     timed(0, 11, 10, time=5)
     assert timed(1, 500, 0, ACK, ack=21, time=2 * 10**9) == [(0, GAP, 0, 10), (0, DATA, 10, 10)]
 
 
 def test_short_connections_without_a_start_hold_no_more_than_the_limit() -> None:
-    limit = PLAIN_SEGMENT.HELD_TOTAL
+    limit = rules.HELD_TOTAL
     streams = 30_000
-    state: Any = segment_walk.Segments()
+    state: Any = IMPORTED.segments.Segments()
     state.reserve(streams)
     stream = np.arange(streams, dtype=np.int32)
     zeros = {dtype: np.zeros(streams, dtype) for dtype in ("u1", "u2", "u4", "i8")}
     delivered = {}
     rounds = 12
     for turn in range(rounds):
-        spans = segment_walk.Spans()
+        spans = IMPORTED.spans.Spans()
         # the second packet of each stands before the first
         seq = np.full(streams, 1000 + 10 * (turn ^ 1), np.uint32)
         number = np.arange(turn * streams, (turn + 1) * streams)
-        segment_walk.walk(
+        IMPORTED.segment.walk(
             state, spans, stream.data, zeros["u1"].data, seq.data, zeros["u4"].data, (zeros["u1"] + ACK).data,
             zeros["u2"].data, zeros["u2"].data, (zeros["u4"] + 10).data, (zeros["u4"] + 10).data, zeros["i8"].data,
             zeros["i8"].data, zeros["i8"].data, number.data,
@@ -332,7 +359,7 @@ def test_far_ahead_costs_nothing(feed: Feed) -> None:
 @given(st.integers(0, 2**32))
 def test_compiled_and_plain_agree(seed: int) -> None:
     random = Random(seed)
-    feeds = Feed(segment_walk), Feed(PLAIN_SEGMENT)
+    feeds = Feed(IMPORTED), Feed(PLAIN)
     for _ in range(60):
         length = random.randrange(30)
         step = (
