@@ -296,17 +296,16 @@ def _encrypted(snapshot: Snapshot, page: Page, manner: Manner) -> None:
 def _exchanges(snapshot: Snapshot, page: Page, manner: Manner) -> None:
     """The HTTP exchanges that are no handshake, in brief."""
     exchanges = snapshot["exchanges"]
-    plain = np.ones(len(exchanges), np.bool_)
-    plain[snapshot["handshakes"]["exchange"]] = False
-    rows = np.flatnonzero(plain)
-    if not len(rows):
+    rows = exchanges.rows()
+    plain = np.flatnonzero(~np.isin(rows, snapshot["handshakes"]["exchange"]))
+    if not len(plain):
         return
     view = View(snapshot, "exchanges")
     page.line()
     page.line(page.style("other HTTP", "bold"))
-    for row in rows[:SOME_EXCHANGES].tolist():
-        cells = exchanges.row(row)
-        took = view.values("duration", np.array([row]))[0]
+    for place in plain[:SOME_EXCHANGES].tolist():
+        cells = exchanges.row(int(rows[place]))
+        took = view.values("duration", np.array([place]))[0]
         style = {0: "", 3: "  long poll, by its wait", 4: "  webhook, by its headers"}.get(cells["style"], "")
         status = f"{cells['status']} {manner.text(view.text(cells['reason']))}"
         if not cells["status"]:
@@ -319,8 +318,8 @@ def _exchanges(snapshot: Snapshot, page: Page, manner: Manner) -> None:
             f"{f' after {duration(took)}' if took is not None else ''}{style}"
         )
         _wrapped(page, line, 4)
-    if len(rows) > SOME_EXCHANGES:
-        page.line(f"  … {len(rows) - SOME_EXCHANGES} more: framescope exchanges FILE")
+    if len(plain) > SOME_EXCHANGES:
+        page.line(f"  … {len(plain) - SOME_EXCHANGES} more: framescope exchanges FILE")
 
 
 def _notes(snapshot: Snapshot, page: Page) -> None:

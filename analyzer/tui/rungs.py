@@ -150,11 +150,11 @@ def _merged(crossed: Part, parts: list[Part]) -> tuple[Array, Array, Array]:
 
 def _http(capture: Capture, entries: Entries, entry: Entry) -> list[Part]:
     table = capture.snapshot["exchanges"]
-    rows = entries.exchanges_of(entry.channel)
-    answered = rows[table["response_packet"][rows] >= 0]
+    places = entries.exchanges_of(entry.channel)
+    answered, rows = places[table["response_packet"][places] >= 0], table.rows()
     parts = [
-        _part(Kind.REQUEST, rows, table["request_time"][rows], table["request_packet"][rows]),
-        _part(Kind.RESPONSE, answered, table["response_time"][answered], table["response_packet"][answered]),
+        _part(Kind.REQUEST, rows[places], table["request_time"][places], table["request_packet"][places]),
+        _part(Kind.RESPONSE, rows[answered], table["response_time"][answered], table["response_packet"][answered]),
     ]
     if entry.connection >= 0:
         cells = capture.snapshot["connections"].row(entry.connection)
