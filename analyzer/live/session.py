@@ -19,7 +19,7 @@ from analyzer.analysis.snapshot import Snapshot
 from analyzer.capture.growing import GrowingCapture
 from analyzer.errors import CaptureError
 from analyzer.limits import Limits
-from analyzer.live import rights, spool
+from analyzer.live import memory, rights, spool
 from analyzer.live.request import Drops, Request
 
 PAUSE = 0.05
@@ -184,6 +184,7 @@ class Session:
                 self._news.notify_all()
 
     def _run(self) -> None:
+        memory.keep_apart()
         limits = self._analysis.limits
         due = look = 0.0
         while True:
@@ -202,6 +203,7 @@ class Session:
                 self.source.expire()
                 if self.source.expired > self._analysis.expired:
                     self._analysis.expire()
+                    memory.give_back()
             if self.source.lag() < limits.chunk >> 4:
                 self._stopping.wait(PAUSE) if not self._stopping.is_set() else time.sleep(PAUSE / 10)
         self.source.finish()
