@@ -41,7 +41,7 @@ class Events:
         self._done = dict.fromkeys(STREAMED, 0)
         self._told: set[int] = set()
         self._contents: Contents | None = None
-        self._dropped = self._lag = self._frames = 0
+        self._dropped = self._lag = self._frames = self._left = self._left_told = 0
 
     def take(self, moment: Moment) -> bool:
         """Write what is new at a moment; true where that was enough."""
@@ -55,12 +55,15 @@ class Events:
             return True
         for name in STREAMED:
             view = View(moment.snapshot, name, contents, self._done[name])
+            self._left += len(view.table) - self._done[name] - len(view)
             self._done[name] = len(view.table)
             self._write(view, np.arange(len(view)))
         view = View(moment.snapshot, "connections", contents)
         places = np.array([place for place in _over(moment) if place not in self._told], np.int64)
         self._told.update(places.tolist())
         self._write(view, places)
+        if moment.finished:
+            self._health(moment)
         return self.stopped
 
     def _write(self, view: View, places: npt.NDArray[np.int64]) -> None:
@@ -89,7 +92,7 @@ class Events:
             self.alerts.run(alert)
 
     def _health(self, moment: Moment) -> None:
-        """Tell drops and lag as they grow."""
+        """Tell drops and lag as they grow, and rows that a ring took away before their turn came."""
         if self.options.quiet:
             return
         dropped, drops = moment.dropped or 0, moment.drops
@@ -103,6 +106,9 @@ class Events:
         elif moment.lag < LAG >> 3 and self._lag:
             warn("analysed everything that is captured")
             self._lag = 0
+        if self._left > 2 * self._left_told:
+            warn(f"{count(self._left, 'row')} left the ring before their turn came; a larger --ring would hold them")
+            self._left_told = self._left
 
 
 def _over(moment: Moment) -> list[int]:
