@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -151,4 +154,23 @@ def test_rows_that_leave_the_ring_before_their_turn_are_counted(
     events.take(Moment(turning.analysis.snapshot(), (0, 0), Drops(), 0, True))
     written = len([line for line in out.getvalue().splitlines() if '"table": "frames"' in line])
     assert written < 1001
-    assert f"{2 * (1001 - written)} rows left the ring" in capsys.readouterr().err.replace("\N{NARROW NO-BREAK SPACE}", "")
+    assert f"{2 * (1001 - written)} rows left the ring" in capsys.readouterr().err.replace(
+        "\N{NARROW NO-BREAK SPACE}", ""
+    )
+
+
+def test_an_alert_rings_on_a_terminal() -> None:
+    ours, theirs = pty.openpty()
+    words = [*COMMAND, "--json", "--alert", "opcode == close", "-"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        assert process.stdin is not None
+        process.stdin.write(pcap(two_talks()))
+        process.stdin.close()
+        told = b""
+        with suppress(OSError):  # EIO: the other end is closed
+            while octets := os.read(ours, 1 << 16):
+                told += octets
+    os.close(ours)
+    assert b"alert: opcode == close" in told
+    assert b"\a" in told
