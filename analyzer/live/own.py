@@ -139,7 +139,8 @@ class Own:
                 parts.append(packet(tap.number, stamp, octets, len(octets)))
         except OSError as error:
             if error.errno != errno.ENETDOWN or not tap.exists():
-                self._open.remove(descriptor)
+                if descriptor in self._open:  # not where it is asked for its last packets
+                    self._open.remove(descriptor)
                 self._reason = f"{tap.name} is gone" if not tap.exists() else f"{tap.name}: {error.strerror}"
         self._read += len(parts)
         return b"".join(parts)
