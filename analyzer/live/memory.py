@@ -4,7 +4,7 @@ glibc gives memory back only from the end of a heap, and from blocks above a thr
 block is freed, up to 32 MiB (mallopt(3), M_MMAP_THRESHOLD). Columns of a ring live for minutes and are then freed in
 the middle of heaps: in a minute at 50,000 packets a second a process grew to 400 MB around tables of 30 MB. A
 threshold that stands where glibc begins keeps columns apart, and what small blocks leave behind is handed back whenever
-rows have left: then it stays near 120 MB (`python -m tests.bench.live --ring 60`).
+rows have left: then it stays between 90 and 170 MB (`python -m tests.bench.live --ring 180`).
 """
 
 from __future__ import annotations
