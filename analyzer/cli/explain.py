@@ -11,7 +11,7 @@ from analyzer.analysis.verdicts import SIDES, absent_side, duration, ended_itsel
 from analyzer.cli.listing import Manner, close_words, endpoint, found_by_evidence, payload_writer
 from analyzer.cli.page import Page
 from analyzer.cli.story import Story
-from analyzer.cli.summary import _crossed, compression, tried, unseen_part
+from analyzer.cli.summary import compression, crossed, tried, unseen_part
 from analyzer.schemas import BY_MASK, BY_REQUEST, GAP
 from analyzer.times import clock, count, size
 from analyzer.views import View
@@ -56,7 +56,7 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
             told.item(manner.text(line))
     if shake["result"] == 1:
         told.part("Crossed")
-        told.item(_crossed(record))
+        told.item(crossed(record))
         told.block(_traffic(view, record, manner))
     _notes(view, record, told, manner)
     seen(record, told)

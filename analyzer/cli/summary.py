@@ -168,7 +168,7 @@ def _story(view: View, row: int, record: dict[str, int], shake: dict[str, int],
         yield "inside", view.text(record["tunnel"])
     yield "opened", _opened(view, record, shake, manner)
     if shake["result"] == ACCEPTED:
-        yield "crossed", _crossed(record)
+        yield "crossed", crossed(record)
     for phrase in (leg_phrase(view.snapshot, row), view_phrase(view.snapshot, row)):
         if phrase:
             yield "proxy" if phrase.startswith("leg") else "view", phrase
@@ -249,7 +249,7 @@ def compression(shake: dict[str, int]) -> str:
     return "permessage-deflate" + (f" ({' and '.join(without)} without context takeover)" if without else "")
 
 
-def _crossed(record: dict[str, int]) -> str:
+def crossed(record: dict[str, int]) -> str:
     parts = []
     for side in SIDES:
         if absent_side(record) == side:
