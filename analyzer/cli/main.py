@@ -291,7 +291,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _unwritten(error: OSError) -> int:
-    """Standard output is a file on a full disk, or was closed. Files that are opened by name have errors of their own."""
+    """Standard output is a file on a full disk, or was closed. Files opened by name have errors of their own."""
     if error.errno not in FULL:
         raise
     from analyzer.cli.diagnostics import report
