@@ -101,7 +101,7 @@ def _upgrade_lost(tables: Mapping[str, Table], connections: Columns) -> Array:
         return found
     cells = zip(*(notes[name][wrong].tolist() for name in ("channel", "direction", "offset", "code")), strict=True)
     told = set(cells)
-    offsets = exchanges["request_offset"][shakes["exchange"][refused]].tolist()
+    offsets = exchanges.take("request_offset", shakes["exchange"][refused]).tolist()
     ends = zip(shakes["channel"][refused].tolist(), shakes["direction"][refused].tolist(), offsets, strict=True)
     for row, end in zip(refused.tolist(), ends, strict=True):
         if (*end, Note.UPGRADE_HEADER_BAD) in told or (*end, Note.CONNECTION_HEADER_BAD) in told:

@@ -21,11 +21,13 @@ WORD = "capture loss"
 
 def lost_gaps(tables: Mapping[str, Table], losses: Sequence[Loss], stream: int = -1) -> Array:
     """Places in SPANS of the gaps that are capture loss, of one TCP connection or of all."""
+    if not losses:
+        return np.empty(0, np.int64)
     spans, packets = tables["spans"], tables["packets"]
     gap = spans["kind"] == GAP
     gaps = np.flatnonzero(gap if stream < 0 else gap & (spans["stream"] == stream))
-    if not len(gaps) or not losses:
-        return gaps[:0]
+    if not len(gaps):
+        return gaps
     until = packets.take("time", spans["packet"][gaps])
     since = packets.take("time", spans["packet"][_before(spans, gaps)])
     known = until != NO_TIME

@@ -4,7 +4,9 @@ Theory of operation. Files have an order in which they were begun; a later one m
 earlier ones. `take` returns the records that are whole by now, or None; it never waits, so whoever follows decides how
 long. Virtual offsets are those of all files laid end to end, which is also what a copy of them all holds: a capture
 followed while it grew and the file saved from it tell the same. Octets of files that a ring has dropped are *expired*:
-their offsets stay theirs, and read as nothing.
+their offsets stay theirs, and read as nothing. What they told of the capture is summed up and kept, so that hours of a
+ring cost no more than what it holds. Views read in other threads while the ring drops files: a file is closed when
+nobody is at it any more, for its descriptor may be another file's the moment after.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from analyzer.capture.files import CaptureFile, reader_of
+from analyzer.capture.files import CaptureFile, Reader, reader_of
 from analyzer.capture.records import Comment, InterfaceStatistics, Loss, Records
 from analyzer.capture.supply import PlainFile
 from analyzer.errors import CaptureError
@@ -26,21 +28,62 @@ PATIENCE = 0.05
 """Seconds between two looks of `chunks` at a file that has nothing new."""
 
 
+COUNTS = ("received", "dropped_by_interface", "accepted", "dropped_by_system", "delivered")
+"""What an interface counts."""
+
+
+class Shared(PlainFile):
+    """A file that is closed when its last reader lets go of it."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 @dataclass(slots=True)
 class Part:
     """One of the files, and how far it has been read."""
 
     path: str
-    supply: PlainFile
+    supply: Shared | None
+    """None: it has left."""
     base: int
     file: CaptureFile | None = None
+    """Once its first octets told the format, until it leaves."""
+    reader: Reader | None = None
+    """Also afterwards: what it told of the capture."""
     at: int = 0
     packets: int = 0
     broken: bool = False
 
     def extent(self) -> int:
         """Octets that it has, or had when it left."""
-        return self.supply.size() if self.supply.descriptor >= 0 else self.at
+        return self.supply.size() if self.supply is not None else self.at
+
+    def leave(self) -> None:
+        """Let go of the octets."""
+        self.supply = self.file = None
+
+
+class Gone:
+    """What files that have left told of the capture, summed up by interface. Their comments went with their packets."""
+
+    def __init__(self) -> None:
+        self.dropped: int | None = None
+        self.statistics: dict[str, InterfaceStatistics] = {}
+
+    def add(self, reader: Reader) -> None:
+        """One more has left."""
+        self.dropped = total(self.dropped, reader.dropped)
+        for more in reader.statistics:
+            known = self.statistics.get(more.name)
+            counts = {name: total(getattr(known, name, None), getattr(more, name)) for name in COUNTS}
+            self.statistics[more.name] = InterfaceStatistics(more.interface, more.name, **counts)
+
+
+def total(*counts: int | None) -> int | None:
+    """The sum of what is known, None where nothing is."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 class GrowingCapture:
@@ -56,7 +99,9 @@ class GrowingCapture:
         """The writer is done: what is there now is all there will be."""
         self._listing = listing
         self._parts: list[Part] = []
+        self._gone = Gone()
         self._current = 0
+        self._position = 0
         self._known: dict[str, int] = {}
         self._buffer = bytearray()
 
@@ -75,27 +120,26 @@ class GrowingCapture:
     @property
     def comments(self) -> list[Comment]:
         """Comments met so far."""
-        return [comment for file in self._files() for comment in file.comments]
+        return [comment for told in self._told() for comment in told.comments]
 
     @property
     def dropped(self) -> int | None:
         """Packets that the files report as dropped."""
-        known = [file.dropped for file in self._files() if file.dropped is not None]
-        return sum(known) if known else None
+        return total(self._gone.dropped, *(told.dropped for told in self._told()))
 
     @property
     def statistics(self) -> tuple[InterfaceStatistics, ...]:
         """What the files say of their interfaces."""
-        return tuple(item for file in self._files() for item in file.statistics)
+        return (*self._gone.statistics.values(), *(item for told in self._told() for item in told.statistics))
 
     @property
     def losses(self) -> list[Loss]:
-        """Spells in which packets were dropped."""
-        return [loss for file in self._files() for loss in file.losses]
+        """Spells in which packets were dropped: those before what is left opened gaps that have left as well."""
+        return [loss for told in self._told() for loss in told.losses]
 
     def parts(self) -> list[tuple[str, int]]:
         """The files that are still there, with the virtual offset that each begins at."""
-        return [(part.path, part.base) for part in self._parts if part.supply.descriptor >= 0]
+        return [(part.path, part.base) for part in self._parts if part.supply is not None]
 
     def paths(self) -> list[str]:
         """The files that are still there, oldest first."""
@@ -107,19 +151,20 @@ class GrowingCapture:
 
     def position(self) -> int:
         """Octets read so far."""
-        return self._parts[self._current].base + self._parts[self._current].at if self._parts else 0
+        return self._position
 
     def read(self, offset: int, length: int) -> bytes:
         """Octets by virtual offset; nothing of those that expired."""
         for part in reversed(self._parts):
             if part.base <= offset:
-                return part.supply.read(offset - part.base, length) if part.supply.descriptor >= 0 else b""
+                supply = part.supply
+                return supply.read(offset - part.base, length) if supply is not None else b""
         return b""
 
     def close(self) -> None:
         """Let go of the files."""
         for part in self._parts:
-            part.supply.close()
+            part.leave()
 
     def chunks(self, size: int) -> Iterator[Records]:
         """Records as they come, until the writer is done."""
@@ -155,13 +200,13 @@ class GrowingCapture:
             records = self._take(part, size)
             if records is not None:
                 return records
-            self._leave(part)
+            self._end(part)
             self._current += 1
 
     def finish(self) -> None:
         """The writer is done, and all has been taken: say what is not whole."""
         if self._parts:
-            self._leave(self._parts[self._current])
+            self._end(self._parts[self._current])
 
     def lag(self) -> int:
         """Octets that are written and not yet taken."""
@@ -172,14 +217,30 @@ class GrowingCapture:
         there = set(self._listing())
         for part in self._parts[: self._current]:
             if part.path not in there:
-                part.supply.close()
+                part.leave()
+        left = 0
         for part, later in pairwise(self._parts[: self._current + 1]):
-            if part.supply.descriptor >= 0:
-                return
+            if part.supply is not None:
+                break
             self.expired = later.base
+            left += 1
+        self._forget(left - 1)
 
-    def _files(self) -> Iterator[CaptureFile]:
-        return (part.file for part in self._parts if part.file is not None)
+    def _forget(self, count: int) -> None:
+        """Sum the first files up, which have left. The last one that did stays: a loss at its end opens a gap behind
+        it."""
+        if count <= 0:
+            return
+        for part in self._parts[:count]:
+            if part.reader is not None:
+                self._gone.add(part.reader)
+        self._parts = self._parts[count:]  # other threads go through the old list
+        self._current -= count
+        there = {part.path for part in self._parts}
+        self._known = {path: identity for path, identity in self._known.items() if path in there}
+
+    def _told(self) -> Iterator[Reader]:
+        return (part.reader for part in self._parts if part.reader is not None)
 
     def _discover(self) -> bool:
         """Whether there are files that were not known. All are opened at once: a ring may drop them before they are
@@ -197,7 +258,7 @@ class GrowingCapture:
                     raise CaptureError(f"{path} cannot be read: {error.strerror}") from None
                 continue
             self._known[path] = identity
-            self._parts.append(Part(path, PlainFile(descriptor), self.size))
+            self._parts.append(Part(path, Shared(descriptor), self.size))
             found = True
         return found
 
@@ -205,27 +266,29 @@ class GrowingCapture:
         """Whether a file is shorter than what was read of it: tcpdump -W writes over its oldest. What was read of it
         has left."""
         part = next(part for part in reversed(self._parts) if part.path == path)
-        if size >= part.at or part.supply.descriptor < 0:
+        if size >= part.at or part.supply is None:
             return False
-        part.supply.close()
+        part.leave()
         part.broken = True
         return True
 
     def _take(self, part: Part, size: int) -> Records | None:
-        if part.broken or not self._open(part):
+        supply = part.supply
+        if part.broken or supply is None or not self._open(part, supply):
             return None
         assert part.file is not None
         while True:
-            there = part.supply.size() - part.at
+            there = supply.size() - part.at
             if there <= 0:
                 return None
             if len(self._buffer) < size:
                 self._buffer = bytearray(size)
             view = memoryview(self._buffer)
-            count = part.supply.read_into(view[: min(there, len(view))], part.at)
+            count = supply.read_into(view[: min(there, len(view))], part.at)
             found = part.file.reader.take(view, 0, count, part.packets)
             rows, at = len(found.rows["at"]), part.at
             part.at += found.stopped
+            self._position = part.base + part.at
             part.packets += rows
             if found.problem:
                 part.broken = True
@@ -237,19 +300,19 @@ class GrowingCapture:
             if not found.stopped:
                 self._buffer = bytearray(2 * len(view))  # a record larger than the buffer
 
-    def _open(self, part: Part) -> bool:
+    def _open(self, part: Part, supply: Shared) -> bool:
         """Whether the file has begun: its first octets tell the format.
 
         Raises: CaptureError where they are not a capture's.
         """
-        if part.file is None and part.supply.size() >= HEADER:
-            reader = reader_of(part.supply.read(0, 64), part.path)
-            part.file = CaptureFile(part.path, part.supply, reader)
+        if part.file is None and supply.size() >= HEADER:
+            part.reader = reader_of(supply.read(0, 64), part.path)
+            part.file = CaptureFile(part.path, supply, part.reader)
             part.file.base = part.base
-            part.at = reader.start
+            part.at = part.reader.start
         return part.file is not None
 
-    def _leave(self, part: Part) -> None:
+    def _end(self, part: Part) -> None:
         left = part.extent() - part.at
         if left > 0 and not part.broken:
             self.problems.append(

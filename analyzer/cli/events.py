@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TextIO
 
 import numpy as np
@@ -39,9 +40,9 @@ class Events:
         self.stopped = False
         """`--count` or `--until` is reached; nothing more is written."""
         self._done = dict.fromkeys(STREAMED, 0)
-        self._told: set[int] = set()
+        self._told = np.empty(0, np.int64)
         self._contents: Contents | None = None
-        self._dropped = self._lag = self._frames = 0
+        self._dropped = self._lag = self._frames = self._left = self._left_told = 0
 
     def take(self, moment: Moment) -> bool:
         """Write what is new at a moment; true where that was enough."""
@@ -55,12 +56,15 @@ class Events:
             return True
         for name in STREAMED:
             view = View(moment.snapshot, name, contents, self._done[name])
+            self._left += len(view.table) - self._done[name] - len(view)
             self._done[name] = len(view.table)
             self._write(view, np.arange(len(view)))
         view = View(moment.snapshot, "connections", contents)
-        places = np.array([place for place in _over(moment) if place not in self._told], np.int64)
-        self._told.update(places.tolist())
+        places = np.setdiff1d(_over(moment), self._told)
+        self._told = np.union1d(self._told, places)
         self._write(view, places)
+        if moment.finished:
+            self._health(moment)
         return self.stopped
 
     def _write(self, view: View, places: npt.NDArray[np.int64]) -> None:
@@ -84,12 +88,16 @@ class Events:
             self.stream.flush()
 
     def _alert(self, snapshot: Snapshot, contents: Contents) -> None:
-        for alert in self.alerts.take(snapshot, contents):
+        alerts = list(self.alerts.take(snapshot, contents))
+        for alert in alerts:
             warn(f"alert: {alert.sentence()}")
             self.alerts.run(alert)
+        if alerts and sys.stderr.isatty():
+            sys.stderr.write(BELL)
+            sys.stderr.flush()
 
     def _health(self, moment: Moment) -> None:
-        """Tell drops and lag as they grow."""
+        """Tell drops and lag as they grow, and rows that a ring took away before their turn came."""
         if self.options.quiet:
             return
         dropped, drops = moment.dropped or 0, moment.drops
@@ -103,13 +111,16 @@ class Events:
         elif moment.lag < LAG >> 3 and self._lag:
             warn("analysed everything that is captured")
             self._lag = 0
+        if self._left > 2 * self._left_told:
+            warn(f"{count(self._left, 'row')} left the ring before their turn came; a larger --ring would hold them")
+            self._left_told = self._left
 
 
-def _over(moment: Moment) -> list[int]:
+def _over(moment: Moment) -> npt.NDArray[np.int64]:
     """Connections about which nothing more can be learnt; at the end, all."""
     snapshot: Snapshot = moment.snapshot
     closes, state = snapshot["closes"], snapshot["connections"]["state"]
     if moment.finished:
-        return list(range(len(state)))
+        return np.arange(len(state))
     ended = ((closes["end"] == 1) & (closes["other_end"] > 0)) | (closes["end"] == 2)
-    return np.flatnonzero(ended | np.isin(state, SETTLED)).tolist()
+    return np.flatnonzero(ended | np.isin(state, SETTLED))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.analysis.leg_verdicts import leg_phrase, tell_legs, tell_views
+from analyzer.analysis.losses import WORD, lost_gaps
+from analyzer.analysis.snapshot import Snapshot
 from analyzer.analysis.verdicts import SIDES, absent_side, duration, ended_itself, tell
 from analyzer.cli.listing import Manner, close_words, endpoint, found_by_evidence, payload_writer
 from analyzer.cli.page import Page
 from analyzer.cli.story import Story
-from analyzer.cli.summary import _crossed, compression, tried, unseen_part
-from analyzer.schemas import BY_MASK, BY_REQUEST
+from analyzer.cli.summary import compression, crossed, tried, unseen_part
+from analyzer.schemas import BY_MASK, BY_REQUEST, GAP
 from analyzer.times import clock, count, size
 from analyzer.views import View
 from dissectors.http.upgrade import WRONG, accept_of
@@ -54,7 +56,7 @@ def write(view: View, place: int, page: Page, manner: Manner, markdown: bool) ->
             told.item(manner.text(line))
     if shake["result"] == 1:
         told.part("Crossed")
-        told.item(_crossed(record))
+        told.item(crossed(record))
         told.block(_traffic(view, record, manner))
     _notes(view, record, told, manner)
     seen(record, told)
@@ -180,7 +182,7 @@ def _opening(view: View, record: dict[str, int], shake: dict[str, int], told: St
 
 
 def _traffic(view: View, record: dict[str, int], manner: Manner) -> list[str]:
-    """Every message and control frame, a line each; of a long story the start and the end."""
+    """Every message, control frame and gap, a line each; of a long story the start and the end."""
     messages = View(view.snapshot, "messages", view.contents)
     mine = np.flatnonzero(messages.table["channel"] == record["channel"])
     # rows stand where they were read: those behind a hole late, so that the sides would not interleave
@@ -190,7 +192,7 @@ def _traffic(view: View, record: dict[str, int], manner: Manner) -> list[str]:
     picked = mine if not left_out else np.concatenate([mine[: FRAMES_TOLD // 2], mine[-FRAMES_TOLD // 2 :]])
     show = manner.payload or payload_writer("text", manner.secrets, 60)
     assert show is not None
-    lines = []
+    told: list[tuple[int, str]] = []
     names = (
         "opcode", "length", "inflate", "inflated", "frames", "close_code", "close_reason", "round_trip", "complete",
         "recovered",
@@ -202,9 +204,9 @@ def _traffic(view: View, record: dict[str, int], manner: Manner) -> list[str]:
         zip(*columns, strict=True)
     ):
         if left_out and index == FRAMES_TOLD // 2:
-            lines.append(
-                f"… {count(left_out, 'message')} left out: framescope messages --connection c{record['key']} FILE"
-            )
+            after = told[-1][0] if told else 0
+            told.append((after, f"… {count(left_out, 'message')} left out: framescope messages --connection"
+                                f" c{record['key']} FILE"))  # fmt: skip
         arrow = "client ← server" if senders[index] else "client → server"
         since = duration(times[index] - record["first_time"]) if times[index] != NO_TIME else "-"
         parts = [f"{size(length)}"]
@@ -219,7 +221,27 @@ def _traffic(view: View, record: dict[str, int], manner: Manner) -> list[str]:
         else:
             body = next(iter(show(octets) for octets in messages.payloads(picked[index : index + 1])))
         packet = packets[index] if packets[index] is not None else "-"
-        lines.append(f"+{since:<10} {packet!s:>7}  {arrow}  {opcode:<12} {', '.join(parts)}  {body}".rstrip())
+        line = f"+{since:<10} {packet!s:>7}  {arrow}  {opcode:<12} {', '.join(parts)}  {body}".rstrip()
+        told.append((LAST if packets[index] is None else packets[index], line))
+    gaps = _gaps(view.snapshot, record)
+    # behind a gap stands what the same packet completed
+    return [line for _, line in sorted(gaps + told, key=lambda item: item[0])]
+
+
+def _gaps(snapshot: Snapshot, record: dict[str, int]) -> list[tuple[int, str]]:
+    """The first gaps of a connection: behind which packet each was found, and a line that says whose it is."""
+    spans, packets = snapshot["spans"], snapshot["packets"]
+    places = np.flatnonzero((spans["kind"] == GAP) & (spans["stream"] == record["stream"]))[:FRAMES_TOLD]
+    lost = set(lost_gaps(snapshot.tables, snapshot.source.losses, record["stream"]).tolist())
+    times = packets.take("time", spans["packet"][places]).tolist()
+    lines = []
+    for place, time in zip(places.tolist(), times, strict=True):
+        client = spans["direction"][place] == record["client_direction"]
+        since = duration(time - record["first_time"]) if time != NO_TIME else "-"
+        why = f"{WORD}, the capture dropped packets then" if place in lost else "not captured"
+        number = int(spans["packet"][place]) + 1
+        lines.append((number, f"+{since:<10} {number!s:>7}  {'client → server' if client else 'client ← server'}"
+                              f"  {'gap':<12} {size(int(spans['length'][place]))}  {why}"))  # fmt: skip
     return lines
 
 

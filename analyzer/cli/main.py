@@ -187,7 +187,9 @@ def _live_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--count", type=_natural, metavar="N", help="end after N frames")
     sub.add_argument("--until", metavar="EXPR", help="end when the expression holds for a new row")
     sub.add_argument("--filter", metavar="EXPR", help="only rows for which the expression holds")
-    sub.add_argument("--alert", metavar="EXPR", action="append", help="tell when it holds: 'reported_code == 1006'")
+    sub.add_argument(
+        "--alert", metavar="EXPR", action="append", help="a line and a bell when it holds: 'reported_code == 1006'"
+    )
     sub.add_argument("--alert-command", metavar="COMMAND", help="run for each alert, with its row as JSON on its input")
     sub.add_argument("--json", action="store_true", help="JSON Lines as things happen; the summary on standard error")
     sub.add_argument("--payload", choices=("text", "hex", "base64", "none"), default="none", help="with --json")

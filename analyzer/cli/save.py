@@ -15,7 +15,7 @@ from analyzer.analysis.snapshot import Snapshot
 from analyzer.bundled import resolve
 from analyzer.capture.files import open_source
 from analyzer.cli.diagnostics import progress_bar, warn
-from analyzer.cli.verbs import _known, not_onto
+from analyzer.cli.verbs import known, not_onto
 from analyzer.errors import ExitStatus, FramescopeError, OutputError, UsageError
 from analyzer.export import packets
 from analyzer.limits import Limits
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _packets(snapshot: Snapshot, options: argparse.Namespace) -> str:
     view = View(snapshot, "connections")
-    _known(options, view)
+    known(options, view)
     keys = np.array([int(key[1:]) for key in options.connection])
     streams = view.table["stream"][np.isin(view.table["key"], keys)].astype(np.int64)
     with _output(options.output) as stream:

@@ -48,8 +48,9 @@ Rows = npt.NDArray[np.int64]
 
 def write(snapshot: Snapshot, view: View, places: Rows, page: Page, manner: Manner, limit: int | None,
           beside: Mapping[str, Rows] | None = None) -> None:  # fmt: skip
-    """Write the summary of the connections at `places`. `beside`: the rows of other tables to tell of; None for all."""
-    rows = beside or {name: np.arange(len(snapshot[name])) for name in ("incidents", "encrypted", "exchanges", "notes")}
+    """Write the summary of the connections at `places`. `beside`: places in other tables to tell of; None for all."""
+    others = ("incidents", "encrypted", "exchanges", "notes")
+    rows = beside or {name: np.arange(len(snapshot[name].rows())) for name in others}
     _header(snapshot, page, manner)
     if not len(places):
         page.line()
@@ -175,7 +176,7 @@ def _story(view: View, row: int, record: dict[str, int], shake: dict[str, int],
         yield "inside", view.text(record["tunnel"])
     yield "opened", _opened(view, record, shake, manner)
     if shake["result"] == ACCEPTED:
-        yield "crossed", _crossed(record)
+        yield "crossed", crossed(record)
     for phrase in (leg_phrase(view.snapshot, row), view_phrase(view.snapshot, row)):
         if phrase:
             yield "proxy" if phrase.startswith("leg") else "view", phrase
@@ -263,7 +264,7 @@ def compression(shake: dict[str, int]) -> str:
     return "permessage-deflate" + (f" ({' and '.join(without)} without context takeover)" if without else "")
 
 
-def _crossed(record: dict[str, int]) -> str:
+def crossed(record: dict[str, int]) -> str:
     parts = []
     for side in SIDES:
         if absent_side(record) == side:
@@ -311,17 +312,16 @@ def _encrypted(snapshot: Snapshot, rows: Rows, page: Page, manner: Manner) -> No
 def _exchanges(snapshot: Snapshot, chosen: Rows, page: Page, manner: Manner) -> None:
     """The HTTP exchanges that are no handshake, in brief."""
     exchanges = snapshot["exchanges"]
-    plain = np.ones(len(exchanges), np.bool_)
-    plain[snapshot["handshakes"]["exchange"]] = False
-    rows = chosen[plain[chosen]]
-    if not len(rows):
+    rows = exchanges.rows()
+    plain = chosen[~np.isin(rows[chosen], snapshot["handshakes"]["exchange"])]
+    if not len(plain):
         return
     view = View(snapshot, "exchanges")
     page.line()
     page.line(page.style("other HTTP", "bold"))
-    for row in rows[:SOME_EXCHANGES].tolist():
-        cells = exchanges.row(row)
-        took = view.values("duration", np.array([row]))[0]
+    for place in plain[:SOME_EXCHANGES].tolist():
+        cells = exchanges.row(int(rows[place]))
+        took = view.values("duration", np.array([place]))[0]
         style = {0: "", 3: "  long poll, by its wait", 4: "  webhook, by its headers"}.get(cells["style"], "")
         status = f"{cells['status']} {manner.text(view.text(cells['reason']))}"
         if not cells["status"]:
@@ -334,8 +334,8 @@ def _exchanges(snapshot: Snapshot, chosen: Rows, page: Page, manner: Manner) -> 
             f"{f' after {duration(took)}' if took is not None else ''}{style}"
         )
         _wrapped(page, line, 4)
-    if len(rows) > SOME_EXCHANGES:
-        page.line(f"  … {len(rows) - SOME_EXCHANGES} more: framescope exchanges FILE")
+    if len(plain) > SOME_EXCHANGES:
+        page.line(f"  … {len(plain) - SOME_EXCHANGES} more: framescope exchanges FILE")
 
 
 def _notes(snapshot: Snapshot, rows: Rows, page: Page, whole: bool) -> None:

@@ -91,7 +91,7 @@ def choose(view: View, options: argparse.Namespace, zone: tzinfo) -> npt.NDArray
     }.get(view.name, "time")
     terms = []
     if options.connection:
-        _known(options, view)
+        known(options, view)
         terms.append(f"connection in {{{', '.join(options.connection)}}}")
     if options.since:
         terms.append(f'{start} >= "{options.since}"')
@@ -140,7 +140,7 @@ def _explained(snapshot: Snapshot, wanted: list[str] | None) -> View:
     return View(snapshot, "encrypted" if mixed or (unread and not others) else "connections")
 
 
-def _known(options: argparse.Namespace, view: View) -> None:
+def known(options: argparse.Namespace, view: View) -> None:
     """Raises: FramescopeError where a connection that is named is not there."""
     tables = {"explain": ("connections", "encrypted"), "encrypted": ("encrypted",)}.get(options.verb, ("connections",))
     keys = sorted({key for name in tables for key in view.snapshot[name]["key"].tolist()})

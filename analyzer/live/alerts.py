@@ -72,10 +72,10 @@ class Alerts:
             told = self._told.setdefault(expression, set())
             places = view.choose(expression, np.arange(len(view)))
             for place, row in zip(places.tolist(), view.rows[places].tolist(), strict=True):
-                if table == "connections" and row in told:
-                    continue
-                told.add(row)
-                yield Alert(expression, table, view.record(place))
+                if row not in told:
+                    yield Alert(expression, table, view.record(place))
+                if table == "connections":
+                    told.add(row)
 
     def run(self, alert: Alert) -> None:
         """Run the command, with the row as JSON on its standard input: what peers sent is no part of its words."""

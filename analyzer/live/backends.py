@@ -10,32 +10,25 @@ from importlib.util import find_spec
 from analyzer.errors import CaptureError
 from analyzer.live import rights
 from analyzer.live.contract import Backend
-from analyzer.live.programs import STEP, Dumpcap, Tcpdump
+from analyzer.live.programs import Dumpcap, Piped, Tcpdump
 from analyzer.live.request import Drops, Request
 
 
-class Pipe:
+class Pipe(Piped):
     """Somebody else's capture, octet for octet."""
 
     name = "pipe"
     grace = 0.0
 
     def __init__(self, request: Request) -> None:
+        super().__init__(request.pipe)
         self.head = b""
-        self._open = [request.pipe]
         self._first = bytes.fromhex(request.first)
-
-    def descriptors(self) -> list[int]:
-        """The pipe."""
-        return self._open
 
     def take(self, descriptor: int) -> bytes:
         """Octets as they come."""
-        octets = os.read(descriptor, STEP)
-        if not octets:
-            self._open.remove(descriptor)
         first, self._first = self._first, b""
-        return first + octets
+        return first + self.read(descriptor)
 
     def ask(self) -> None:
         """Nobody to ask."""

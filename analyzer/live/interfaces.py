@@ -15,31 +15,21 @@ WATCHED = 0.4
 
 def busy() -> list[tuple[str, str]]:
     """Interfaces that are up, the busiest first, each with its addresses."""
-    addresses, states = psutil.net_if_addrs(), psutil.net_if_stats()
-    counters = psutil.net_io_counters(pernic=True)
-    found = []
-    for name, state in states.items():
-        if state.isup:
-            packets = counters[name].packets_recv + counters[name].packets_sent if name in counters else 0
-            here = [item.address.split("%")[0] for item in addresses.get(name, ())
-                    if item.family.name.startswith("AF_INET")]  # fmt: skip
-            found.append((-packets, name, f"{packets} packets so far  {', '.join(here)}"))
-    return [(name, story) for _, name, story in sorted(found)]
+    addresses, packets = _addresses(), _packets()
+    up = [name for name, state in psutil.net_if_stats().items() if state.isup]
+    up.sort(key=lambda name: (-packets.get(name, 0), name))
+    return [(name, f"{packets.get(name, 0)} packets so far  {addresses.get(name, '')}") for name in up]
 
 
 def listed() -> str:
     """One line an interface, the busiest first, and what would capture."""
-    addresses, states = psutil.net_if_addrs(), psutil.net_if_stats()
-    before = _packets()
+    addresses, before = _addresses(), _packets()
     time.sleep(WATCHED)
     after = _packets()
     rows = []
-    for name, state in states.items():
-        here = [
-            item.address.split("%")[0] for item in addresses.get(name, ()) if item.family.name.startswith("AF_INET")
-        ]
+    for name, state in psutil.net_if_stats().items():
         rate = (after.get(name, 0) - before.get(name, 0)) / WATCHED
-        rows.append((not state.isup, -rate, -after.get(name, 0), name, ", ".join(here)))
+        rows.append((not state.isup, -rate, -after.get(name, 0), name, addresses.get(name, "")))
     lines = [f"{'interface':<16} {'':<5} {'now':>9}  {'since boot':>14}  addresses"]
     lines += [
         f"{printable(name):<16} {'down' if down else 'up':<5} {-rate:>7.0f}/s  {-total:>6} packets  {here}".rstrip()
@@ -48,6 +38,14 @@ def listed() -> str:
     return "\n".join(
         [*lines, f"{'any':<16} all that are up (Linux)", "", *_backends(), "framescope live -i NAME [FILTER]", ""]
     )
+
+
+def _addresses() -> dict[str, str]:
+    """The addresses of each interface, as they are shown."""
+    return {
+        name: ", ".join(item.address.split("%")[0] for item in items if item.family.name.startswith("AF_INET"))
+        for name, items in psutil.net_if_addrs().items()
+    }
 
 
 def _packets() -> dict[str, int]:

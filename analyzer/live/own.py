@@ -108,7 +108,7 @@ class Own:
     grace = 0.05
 
     def __init__(self, request: Request) -> None:
-        conf = scapy_configuration()
+        conf, failure = scapy_configuration()
         self._taps: dict[int, Tap] = {}
         self._counted: list[Tap] = []
         self._reason = ""
@@ -118,7 +118,7 @@ class Own:
                 tap = Tap(number, name, request.expression, conf)
                 self._taps[tap.plain.fileno()] = tap
                 self._counted.append(tap)
-        except Exception as error:  # scapy has several kinds, for names, filters and rights
+        except (CaptureError, OSError, ValueError, failure) as error:  # names, filters and rights, in several kinds
             raise CaptureError(f"scapy: {_words(error, request)}") from None
         self.head = section("framescope, scapy") + b"".join(tap.description for tap in self._counted)
         self._open = list(self._taps)
@@ -139,7 +139,8 @@ class Own:
                 parts.append(packet(tap.number, stamp, octets, len(octets)))
         except OSError as error:
             if error.errno != errno.ENETDOWN or not tap.exists():
-                self._open.remove(descriptor)
+                if descriptor in self._open:  # not where it is asked for its last packets
+                    self._open.remove(descriptor)
                 self._reason = f"{tap.name} is gone" if not tap.exists() else f"{tap.name}: {error.strerror}"
         self._read += len(parts)
         return b"".join(parts)
@@ -168,8 +169,8 @@ class Own:
         return rest, self._reason
 
 
-def scapy_configuration() -> Any:
-    """Scapy's settings.
+def scapy_configuration() -> tuple[Any, type[Exception]]:
+    """Scapy's settings, and what it raises of its own.
 
     Raises: CaptureError where it is not installed.
     """
@@ -177,12 +178,13 @@ def scapy_configuration() -> Any:
         # layers.l2 registers the kinds of link, without which opening a socket warns
         import scapy.layers.l2  # noqa: F401
         from scapy.config import conf
+        from scapy.error import Scapy_Exception
     except ImportError:
         raise CaptureError(
             "scapy is not installed", "pip install scapy, or try --backend dumpcap, or tcpdump"
         ) from None
     logging.getLogger("scapy").setLevel(logging.CRITICAL)  # what goes wrong is raised as well
-    return conf
+    return conf, Scapy_Exception
 
 
 def _names(wanted: tuple[str, ...]) -> list[str]:

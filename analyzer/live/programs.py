@@ -67,7 +67,25 @@ class Child:
         return told[0] if told else f"{self.command[0]} ended with status {self.process.returncode}"
 
 
-class Tcpdump:
+class Piped:
+    """What is read from pipes until they end."""
+
+    def __init__(self, *pipes: int) -> None:
+        self._open = list(pipes)
+
+    def descriptors(self) -> list[int]:
+        """The pipes that have not ended."""
+        return self._open
+
+    def read(self, descriptor: int) -> bytes:
+        """Octets as they come, nothing at the end."""
+        octets = os.read(descriptor, STEP)
+        if not octets:
+            self._open.remove(descriptor)
+        return octets
+
+
+class Tcpdump(Piped):
     """One tcpdump for each interface. It tells its drops when it gets SIGUSR1."""
 
     name = "tcpdump"
@@ -80,7 +98,6 @@ class Tcpdump:
         self.head = b""
         self.children: dict[int, Child] = {}
         self.expanders: dict[int, Expander] = {}
-        self._open: list[int] = []
         self._early: list[bytes] = []
         for number, name in enumerate(request.interfaces):
             command = [
@@ -90,20 +107,13 @@ class Tcpdump:
             child = Child(command)
             self.children[child.out] = child
             self.expanders[child.out] = Expander(number, name, request.expression)
-            self._open.append(child.out)
-
-    def descriptors(self) -> list[int]:
-        """Their pipes."""
-        return self._open
+        super().__init__(*self.children)
 
     def take(self, descriptor: int) -> bytes:
         """Packets, as blocks; what comes before every interface has begun waits for that."""
-        octets = os.read(descriptor, STEP)
-        if not octets:
-            self._open.remove(descriptor)
-            return b""
-        blocks = self.expanders[descriptor].feed(octets)
-        if not self.head:
+        octets = self.read(descriptor)
+        blocks = self.expanders[descriptor].feed(octets) if octets else b""
+        if not self.head and octets:
             self._early.append(blocks)
             described = [expander.description for expander in self.expanders.values()]
             if not all(described):
@@ -143,7 +153,7 @@ def _counts(said: bytes) -> Drops:
     return Drops(*(told.get(name, 0) for name in ("received by filter", "dropped by kernel", "dropped by interface")))
 
 
-class Dumpcap:
+class Dumpcap(Piped):
     """dumpcap writes pcapng, and its statistics when it ends."""
 
     name = "dumpcap"
@@ -163,19 +173,12 @@ class Dumpcap:
         self.child = Child(command)
         self.cutter = Cutter()
         self.head = b""
-        self._open = [self.child.out]
-
-    def descriptors(self) -> list[int]:
-        """Its pipe."""
-        return self._open
+        super().__init__(self.child.out)
 
     def take(self, descriptor: int) -> bytes:
         """Packets."""
-        octets = os.read(descriptor, STEP)
-        if not octets:
-            self._open.remove(descriptor)
-            return b""
-        blocks = self.cutter.feed(octets)
+        octets = self.read(descriptor)
+        blocks = self.cutter.feed(octets) if octets else b""
         if not self.head and self.cutter.head:
             # on an idle link nothing follows the head, and it is written at once
             self.head = self.cutter.head

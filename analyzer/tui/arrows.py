@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from analyzer.analysis.losses import WORD
 from analyzer.analysis.verdicts import duration
 from analyzer.api import Capture
 from analyzer.escape import cut, preview, printable
@@ -99,10 +100,12 @@ class Drawing(NamedTuple):
     def gap(self, ref: int, number: int) -> Line:
         """Octets that the capture does not hold."""
         cells = self.capture.snapshot["spans"].row(ref)
-        told = f"{self.signs.warning} {size(cells['length'])} not captured"
+        whose = WORD if ref in self.rungs.lost else "not captured"
+        told = f"{self.signs.warning} {size(cells['length'])} {whose}"
+        why = "the capture dropped packets then, " if ref in self.rungs.lost else ""
         return [*self.between(told, "bad", dotted=True),
                 Piece(f"octets {cells['offset']} to {cells['offset'] + cells['length']} of the"
-                      f" {self.who(cells['direction'])}: what they held is not known", "bad")]  # fmt: skip
+                      f" {self.who(cells['direction'])}: {why}what they held is not known", "bad")]  # fmt: skip
 
     def request(self, ref: int, number: int) -> Line:
         """A request."""

@@ -169,7 +169,7 @@ class Entries:
     def _http(self, channel: int) -> Entry:
         snapshot, exchanges = self.snapshot, self.snapshot["exchanges"]
         rows = self.exchanges_of(channel)
-        first, last = exchanges.row(int(rows[0])), exchanges.row(int(rows[-1]))
+        first, last = (exchanges.row(int(exchanges.rows()[place])) for place in (rows[0], rows[-1]))
         where = snapshot["channels"].row(channel)
         stream = snapshot["streams"].row(where["stream"])
         ends = [endpoint(snapshot.address(stream[f"address_{side}"]), stream[f"port_{side}"]) for side in (0, 1)]
@@ -205,7 +205,7 @@ class Entries:
         return order, channel[order]
 
     def exchanges_of(self, channel: int) -> Places:
-        """Rows of EXCHANGES of a channel."""
+        """Places of a channel's exchanges in EXCHANGES."""
         order, channels = self._exchange_order
         low, high = np.searchsorted(channels, [channel, channel + 1])
         found: Places = order[low:high]

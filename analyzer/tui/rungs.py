@@ -9,6 +9,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.analysis.losses import lost_gaps
 from analyzer.api import Capture
 from analyzer.schemas import GAP
 from analyzer.tui.entries import Entries, Entry
@@ -63,6 +64,8 @@ class Rungs:
     """Pings that were answered and their pongs, ascending: the same rows as `ref`; and after how many ns."""
     joins: tuple[tuple[Array, Array], tuple[Array, Array]] = ((NONE, NONE), (NONE, NONE))
     """By direction, of messages in several frames where frames are shown: the rungs of their first and their last."""
+    lost: Array = field(default_factory=lambda: NONE)
+    """Gaps that are capture loss: the same rows as `ref`."""
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -119,10 +122,13 @@ def rungs_of(capture: Capture, entries: Entries, entry: Entry, frames: bool, sho
     elif entry.channel >= 0:
         parts += [_notes(capture, np.flatnonzero(capture.snapshot["notes"]["channel"] == entry.channel))]
     kind, ref, time = _with_silences(*_merged(crossed, parts))
+    tables = capture.snapshot.tables
+    lost = tables["spans"].rows()[lost_gaps(tables, capture.snapshot.source.losses, entry.stream)]
     if entry.connection < 0:
-        return Rungs(kind, ref, time)
+        return Rungs(kind, ref, time, lost=lost)
     trips = _trips(capture, entries, entry, frames)
-    return Rungs(kind, ref, time, trips, _joins(capture, kind, ref) if frames else ((NONE, NONE), (NONE, NONE)))
+    joins = _joins(capture, kind, ref) if frames else ((NONE, NONE), (NONE, NONE))
+    return Rungs(kind, ref, time, trips, joins, lost)
 
 
 Part = tuple[Array, Array, Array, Array]
@@ -150,11 +156,11 @@ def _merged(crossed: Part, parts: list[Part]) -> tuple[Array, Array, Array]:
 
 def _http(capture: Capture, entries: Entries, entry: Entry) -> list[Part]:
     table = capture.snapshot["exchanges"]
-    rows = entries.exchanges_of(entry.channel)
-    answered = rows[table["response_packet"][rows] >= 0]
+    places = entries.exchanges_of(entry.channel)
+    answered, rows = places[table["response_packet"][places] >= 0], table.rows()
     parts = [
-        _part(Kind.REQUEST, rows, table["request_time"][rows], table["request_packet"][rows]),
-        _part(Kind.RESPONSE, answered, table["response_time"][answered], table["response_packet"][answered]),
+        _part(Kind.REQUEST, rows[places], table["request_time"][places], table["request_packet"][places]),
+        _part(Kind.RESPONSE, rows[answered], table["response_time"][answered], table["response_packet"][answered]),
     ]
     if entry.connection >= 0:
         cells = capture.snapshot["connections"].row(entry.connection)

@@ -5,7 +5,9 @@
 A sender in one network namespace sends WebSocket traffic over a veth pair (64 connections; 35 % acknowledgments, small
 frames, some of a whole segment; 258 octets on average); in the other, framescope captures it, and `tcpdump -w` beside
 it. What the interface received is the truth. `--latency` sends a frame now and then over a link that is idle
-otherwise; `--ring SECONDS` measures the memory of the analysis while a ring of 50 MB turns.
+otherwise; `--ring SECONDS` measures the memory of the analysis while a ring of 50 MB turns: with dumpcap at 50,000
+packets a second, on two cores that others used as well, between 91 and 169 MB over nine million packets, without a
+trend.
 """
 
 from __future__ import annotations

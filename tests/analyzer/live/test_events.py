@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import json
+import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from analyzer.analysis.pipeline import analyze
 from analyzer.capture.files import open_source
+from analyzer.cli.events import Events
 from analyzer.live import spool
+from analyzer.live.alerts import Alerts
+from analyzer.live.request import Drops
+from analyzer.live.session import Moment
+from tests.analyzer.analysis.test_expiry import Turning
 from tests.wire.captures import interface, packet_block, pcap, section
 from tests.wire.frames import CLOSE, TEXT
 from tests.wire.talks import START, Talk
@@ -124,3 +134,43 @@ def test_a_spool_that_reaches_its_limit_is_kept(spools: Path) -> None:
     assert "framescope recover" in told
     (folder,) = spools.iterdir()
     assert sum(Path(path).stat().st_size for path in spool.files(folder)) <= 20_000
+
+
+def test_rows_that_leave_the_ring_before_their_turn_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turning = Turning(tmp_path, 2)
+    talk = Talk().open().upgrade().frame("C", TEXT, b"the first")
+    options = argparse.Namespace(quiet=False, filter=None, count=None, until=None, json=True, payload=None)
+    out = io.StringIO()
+    events = Events(options, out, Alerts([]))
+    begun = 0
+    for _ in range(2):
+        turning.feed(talk.packets(talk.segments[begun:]))
+        events.take(Moment(turning.analysis.snapshot(), (0, 0), Drops(), 0, False))
+        begun = len(talk.segments)
+        for number in range(1000):
+            talk.frame("C", TEXT, f"message {number}")
+    events.take(Moment(turning.analysis.snapshot(), (0, 0), Drops(), 0, True))
+    written = len([line for line in out.getvalue().splitlines() if '"table": "frames"' in line])
+    assert written < 1001
+    assert f"{2 * (1001 - written)} rows left the ring" in capsys.readouterr().err.replace(
+        "\N{NARROW NO-BREAK SPACE}", ""
+    )
+
+
+def test_an_alert_rings_on_a_terminal() -> None:
+    ours, theirs = pty.openpty()
+    words = [*COMMAND, "--json", "--alert", "opcode == close", "-"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        assert process.stdin is not None
+        process.stdin.write(pcap(two_talks()))
+        process.stdin.close()
+        told = b""
+        with suppress(OSError):  # EIO: the other end is closed
+            while octets := os.read(ours, 1 << 16):
+                told += octets
+    os.close(ours)
+    assert b"alert: opcode == close" in told
+    assert b"\a" in told

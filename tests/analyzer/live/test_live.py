@@ -355,3 +355,22 @@ def test_of_a_batch_what_there_is_room_for_is_kept(tmp_path: Path) -> None:
     written.close()
     (path,) = spool.files(tmp_path / "spool")
     assert Path(path).read_bytes() == head + block * ((5000 - len(head)) // len(block))
+
+
+def test_while_nothing_comes_no_snapshot_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "growing.pcap"
+    packets = Talk().open().upgrade().frame("C", TEXT, b"one").packets()
+    path.write_bytes(pcap(packets[:-1]))
+    session = Session.follow(str(path))
+    session.start()
+    while (first := session.poll()) is None or first.snapshot.traffic.packets < len(packets) - 1:
+        pass
+    again = session.poll()
+    assert again is not None
+    assert again is not first
+    assert again.snapshot is first.snapshot
+    path.write_bytes(pcap(packets))
+    while (later := session.poll()) is None or later.snapshot.traffic.packets < len(packets):
+        pass
+    assert later.snapshot is not first.snapshot
+    session.stop()
