@@ -50,6 +50,8 @@ PATIENCE = 2.0
 """Seconds that a chunk may take to end."""
 TURN = 0.1
 """Seconds between two looks at what is done apart."""
+TYPED = (events.Key, events.MouseDown, events.MouseUp, events.MouseScrollUp, events.MouseScrollDown)
+"""What the reading waits for: not for a mouse that passes by."""
 
 
 class FramescopeApp(App[None]):
@@ -140,9 +142,14 @@ class FramescopeApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         """Keys come first: the reading waits for what they do."""
-        if isinstance(event, events.InputEvent) and isinstance(self._reader, Reading):
+        if isinstance(event, TYPED) and isinstance(self._reader, Reading):
             self._reader.hold()
         await super().on_event(event)
+
+    def post_display_hook(self) -> None:
+        """Something was drawn: the reading goes on."""
+        if isinstance(self._reader, Reading):
+            self._reader.release()
 
     def dress(self, page: Page) -> None:
         """Add to a page what every page has; nothing where the capture does not grow."""
