@@ -266,12 +266,12 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         """To the last line."""
         self.go(self.length() - 1)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """On a live capture the program follows, in all lists at once."""
+        return action != "follow" or not getattr(self.app, "is_live", False)
+
     def action_follow(self) -> None:
-        """Stay at the end, or do not. On a live capture that is for all lists at once."""
-        everywhere = getattr(self.app, "action_follow", None)
-        if everywhere is not None:
-            everywhere()
-            return
+        """Stay at the end, or do not."""
         self._follows = not self._follows
         self.notify("following: up stops it, G goes on" if self._follows else "not following", timeout=2)
         if self._follows:
