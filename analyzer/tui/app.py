@@ -227,7 +227,10 @@ class FramescopeApp(App[None]):
         self.notify(f"writing {printable(path)} …", timeout=2, markup=False)
 
     def _look_apart(self) -> None:
-        """Take what the search and the writers have to tell."""
+        """Take what the search, filters and the writers have to tell."""
+        for screen in self.screen_stack:
+            if isinstance(screen, Page) and screen.is_mounted:
+                screen.look_apart()
         if self.search is not None and self.search.take():
             if self.capture is not None:
                 self.search.go_on(self.capture.snapshot)

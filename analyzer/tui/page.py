@@ -95,6 +95,9 @@ class Page(Screen[None]):
         """The rows that the screen shows."""
         return None
 
+    def look_apart(self) -> None:
+        """Take what was done apart, now and then."""
+
     def retime(self) -> None:
         """Times are told in another way."""
 

@@ -88,9 +88,10 @@ class Rungs:
         return number == int(first[at]), number == int(last[at])
 
 
-def places_of(capture: Capture, entries: Entries, entry: Entry, frames: bool, show: Show,
-              expression: str = "") -> npt.NDArray[np.int64]:  # fmt: skip
-    """Places in FRAMES or MESSAGES that are shown of a connection.
+def places_of(capture: Capture, entries: Entries, entry: Entry, frames: bool, show: Show, expression: str = "",
+              among: Array | None = None) -> npt.NDArray[np.int64]:  # fmt: skip
+    """Places in FRAMES or MESSAGES that are shown of a connection; `among` are the rows for which `expression` holds,
+    where that is known.
 
     Raises: FilterError where `expression`, a filter on messages or frames, does not compile.
     """
@@ -99,12 +100,14 @@ def places_of(capture: Capture, entries: Entries, entry: Entry, frames: bool, sh
     if show is not Show.ALL:
         control = capture.snapshot[name]["opcode"][places] >= CONTROL
         places = places[control if show is Show.CONTROL else ~control]
+    if among is not None:
+        return places[np.isin(capture.snapshot[name].rows()[places], among, assume_unique=True)]
     return capture.view(name).choose(expression, places) if expression else places
 
 
-def rungs_of(capture: Capture, entries: Entries, entry: Entry, frames: bool, show: Show,
-             expression: str = "") -> Rungs:  # fmt: skip
-    """The story of a connection. `frames`: every frame a rung, else every message.
+def rungs_of(capture: Capture, entries: Entries, entry: Entry, frames: bool, show: Show, expression: str = "",
+             among: Array | None = None) -> Rungs:  # fmt: skip
+    """The story of a connection. `frames`: every frame a rung, else every message; `among` as of `places_of`.
 
     Raises: FilterError where `expression`, a filter on messages or frames, does not compile.
     """
@@ -113,7 +116,7 @@ def rungs_of(capture: Capture, entries: Entries, entry: Entry, frames: bool, sho
     if entry.encrypted >= 0:
         crossed = _part(Kind.ENCRYPTED, np.array([entry.encrypted]), np.array([entry.first]), np.array([0]))
     if entry.connection >= 0:
-        places = places_of(capture, entries, entry, frames, show, expression)
+        places = places_of(capture, entries, entry, frames, show, expression, among)
         crossed = _crossed(capture, frames, places)
         parts += [_notes(capture, entries.rows_of("notes", entry.connection))]
     elif entry.channel >= 0:
