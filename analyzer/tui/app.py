@@ -20,7 +20,6 @@ from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.scrollbar import ScrollBar
 from textual.theme import Theme
 
 from analyzer.analysis.snapshot import Snapshot
@@ -34,7 +33,7 @@ from analyzer.tui.entries import Entries, Entry
 from analyzer.tui.ladder import LadderLines, LadderPage
 from analyzer.tui.lines import Lines
 from analyzer.tui.loading import Progress, Reading
-from analyzer.tui.looks import ASCII_KEYS, AsciiScrollBarRender, dress, wear
+from analyzer.tui.looks import dress, in_letters, wear
 from analyzer.tui.marks import Marks
 from analyzer.tui.memory import Memory
 from analyzer.tui.page import Page
@@ -95,10 +94,8 @@ class FramescopeApp(App[None]):
 
     def on_mount(self) -> None:
         """Begin to read."""
-        dress(self)
+        dress(self, self.ascii)
         self.theme_changed_signal.subscribe(self, self._recolour)
-        if self.ascii:
-            ScrollBar.renderer = AsciiScrollBarRender
         self._listen()
         self.memory.restore(self)
         self._map_keys()
@@ -139,7 +136,7 @@ class FramescopeApp(App[None]):
     def get_key_display(self, binding: Binding) -> str:
         """A key's name; without box drawing in letters."""
         shown = super().get_key_display(binding)
-        return "".join(ASCII_KEYS.get(character, character) for character in shown) if self.ascii else shown
+        return in_letters(shown) if self.ascii else shown
 
     async def on_event(self, event: events.Event) -> None:
         """Keys come first: the reading waits for what they do."""

@@ -294,7 +294,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         if event.key != "g":
             self._g = False
 
-    def on_mouse_scroll_up(self) -> None:
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Who scrolls back reads."""
         self.follow = False
 

@@ -155,6 +155,10 @@ class Page(Screen[None]):
     def action_times(self) -> None:
         """Since start, since the last row, time of day: everywhere."""
         self.tui.times = (self.tui.times + 1) % len(TIMES)
+        self.retime_all()
+
+    def retime_all(self) -> None:
+        """Tell times on all screens as they are told now."""
         for screen in self.app.screen_stack:
             if isinstance(screen, Page):
                 screen.retime()
