@@ -229,7 +229,7 @@ class DetailPage(Page):
         packets = f"{self._carried(header)} to {self._carried(header + count - 1).removeprefix('; ')}"
         if count <= 0 or self._carried(header) == self._carried(header + count - 1):
             packets = self._carried(header)
-        self.query_one(Octets).tell(f"{told}: of the {count} compressed octets, of none of them alone{packets}")
+        self.query_one(Octets).tell(f"{told}{packets}; of all {count} compressed octets, none alone")
         self._chart("payload")
 
     def _carried(self, at: int) -> str:

@@ -68,6 +68,10 @@ class LadderLines(Lines):
         self._start = int(rungs.time[known[0]]) if len(known) else NO_TIME
         self.renew(at >= 0, at, grown)
 
+    def on_unmount(self) -> None:
+        """The rungs go at once: what else there is waits for garbage collection, which is rare."""
+        self.rungs = Rungs()
+
     def length(self) -> int:
         """Rungs."""
         return len(self.rungs)
@@ -383,6 +387,7 @@ class LadderPage(Page):
     def on_unmount(self) -> None:
         """Nobody looks any more."""
         self._sieves.clear()
+        self._ready = None
 
     def on_filter_bar_closed(self) -> None:
         """Back to the rungs."""

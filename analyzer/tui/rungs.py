@@ -101,7 +101,7 @@ def places_of(capture: Capture, entries: Entries, entry: Entry, frames: bool, sh
         control = capture.snapshot[name]["opcode"][places] >= CONTROL
         places = places[control if show is Show.CONTROL else ~control]
     if among is not None:
-        return places[np.isin(capture.snapshot[name].rows()[places], among, assume_unique=True)]
+        return places[np.isin(_rows(capture.snapshot[name], places), among, assume_unique=True)]
     return capture.view(name).choose(expression, places) if expression else places
 
 
@@ -175,13 +175,18 @@ def _crossed(capture: Capture, frames: bool, places: Array) -> Part:
     table = capture.snapshot["frames" if frames else "messages"]
     run = _run(places)
     time = table["time"][run]
-    rows = places if len(table["time"]) == len(table) else table.rows()[places]
+    rows = _rows(table, places)
     if frames:
         return _part(Kind.FRAME, rows, time, table["last_packet"][run])
     last = table["last_frame"][run]
     if len(last) and int(last.min()) < 0:
         last = np.where(last >= 0, last, table["first_frame"][run])
     return _part(Kind.MESSAGE, rows, time, _cells(capture.snapshot["frames"], "last_packet", last))
+
+
+def _rows(table: Table, places: Array) -> Array:
+    """Row numbers of places: the same where no row was left out."""
+    return places if sum(map(len, table.blocks)) == len(table) else table.rows()[places]
 
 
 def _run(places: Array) -> Array | slice:
@@ -247,7 +252,7 @@ def _trips(capture: Capture, entries: Entries, entry: Entry, frames: bool) -> tu
     pings = table["answers"][pongs]
     times = table.take("time", pings), table["time"][pongs]
     known = (times[0] != NO_TIME) & (times[1] != NO_TIME)
-    rows = np.concatenate([pings[known], table.rows()[pongs[known]]])
+    rows = np.concatenate([pings[known], _rows(table, pongs[known])])
     took = np.tile((times[1] - times[0])[known], 2)
     rows = table.take("first_frame", rows) if frames else rows
     order = np.argsort(rows, kind="stable")

@@ -235,4 +235,5 @@ if __name__ == "__main__":
     else:
         start_up()
         asyncio.run(untouched(options.file))
+        gc.collect()
         asyncio.run(measure(options.file))
