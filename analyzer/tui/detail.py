@@ -16,9 +16,9 @@ from analyzer.tui.body import Body, Row, Target
 from analyzer.tui.entries import Entry
 from analyzer.tui.ladder import LadderLines
 from analyzer.tui.lanes import lanes
-from analyzer.tui.lines import Line, Piece
+from analyzer.tui.lines import Line, Piece, text_of
 from analyzer.tui.octets import HexLines, Octets
-from analyzer.tui.page import Page, text_of
+from analyzer.tui.page import Page
 from analyzer.tui.panel import safe
 from analyzer.tui.payloads import SHOWN, accept_steps, head_lines, laid_out
 from analyzer.tui.rungs import Kind, frame_and_message

@@ -14,8 +14,7 @@ from textual.widgets import Input, Static
 from analyzer.errors import FilterError
 from analyzer.escape import printable
 from analyzer.query.fields import Kind
-from analyzer.tui.lines import Piece
-from analyzer.tui.page import text_of
+from analyzer.tui.lines import Piece, text_of
 from analyzer.views import fields_of
 
 

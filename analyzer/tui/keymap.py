@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from platformdirs import user_config_path
 from textual.binding import Binding, BindingType
@@ -73,6 +73,18 @@ def named(bindings: Iterable[BindingType]) -> list[BindingType]:
         replace(binding, id=name_of(binding.action)) if isinstance(binding, Binding) and not binding.id else binding
         for binding in bindings
     ]
+
+
+class Named:
+    """What has keys: every binding gets a name when a class is made, so that the user's file can give it other keys."""
+
+    BINDINGS: ClassVar[list[BindingType]]
+
+    def __init_subclass__(cls, **options: bool) -> None:
+        """Name those that the class adds."""
+        if "BINDINGS" in cls.__dict__:
+            cls.BINDINGS = named(cls.__dict__["BINDINGS"])
+        super().__init_subclass__(**options)
 
 
 def read(known: Callable[[], set[str]]) -> Keymap:

@@ -18,10 +18,10 @@ from analyzer.times import clock
 from analyzer.tui.arrows import DRAWN, Drawing
 from analyzer.tui.entries import Entries, Entry
 from analyzer.tui.filtering import FilterBar
-from analyzer.tui.lines import Line, Lines, Piece
+from analyzer.tui.lines import Line, Lines, Piece, text_of
 from analyzer.tui.looks import STATE_STYLES, Signs, state_sign
 from analyzer.tui.marks import letter_of, note_of
-from analyzer.tui.page import TIMES, Page, text_of
+from analyzer.tui.page import TIMES, Page
 from analyzer.tui.panel import relatives, safe
 from analyzer.tui.rungs import NONE, Kind, Rungs, Show, frame_and_message, rungs_of
 from analyzer.tui.sieve import SOON, Sieves, costs_of

@@ -12,8 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Static
 
-from analyzer.tui.lines import Line, Lines, Piece
-from analyzer.tui.page import text_of
+from analyzer.tui.lines import Line, Lines, Piece, text_of
 
 
 class HexLines(Lines):

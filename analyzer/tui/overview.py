@@ -18,9 +18,9 @@ from analyzer.schemas import FIN, RST, VERDICTS
 from analyzer.times import clock, size
 from analyzer.tui.entries import Entries
 from analyzer.tui.headline import Headline
-from analyzer.tui.lines import Line, Lines, Piece
+from analyzer.tui.lines import Line, Lines, Piece, text_of
 from analyzer.tui.looks import STATE_STYLES, Signs
-from analyzer.tui.page import TIMES, Page, text_of
+from analyzer.tui.page import TIMES, Page
 from analyzer.tui.plots import bars, beside, plot
 from analyzer.tui.subject import Shown, Subject
 from dissectors.schemas import NO_TIME

@@ -8,9 +8,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from analyzer.api import Capture
-from analyzer.tui.keymap import named
+from analyzer.tui.keymap import Named
 from analyzer.tui.lines import Lines
-from analyzer.tui.lines import text_of as text_of
 from analyzer.tui.looks import ASCII, UNICODE, Signs
 
 if TYPE_CHECKING:
@@ -24,11 +23,11 @@ TALL = 36
 """Lines of a screen that has room for the bits of a frame below its octets."""
 
 
-class Page(Screen[None]):
+class Page(Named, Screen[None]):
     """A screen that shows a snapshot and is told when there is another one. A subclass says which row its cursor stands
     on (`subject`) and which rows it shows (`shown`); what can be done with rows is in `actions`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = named([
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+f", "search", "search payloads", show=False),
         Binding("n", "hit(1)", "next hit of the search", show=False),
         Binding("N", "hit(-1)", "previous hit of the search", show=False),
@@ -39,13 +38,7 @@ class Page(Screen[None]):
         Binding("x", "export", "export", show=False),
         Binding("backslash", "zoom_pane", "zoom a pane", show=False),
         Binding("w", "times", "times", show=False),
-    ])  # fmt: skip
-
-    def __init_subclass__(cls, **options: bool) -> None:
-        """Every binding has a name, so that the user's file can give it other keys."""
-        if "BINDINGS" in cls.__dict__:
-            cls.BINDINGS = named(cls.__dict__["BINDINGS"])
-        super().__init_subclass__(**options)
+    ]
 
     @property
     def tui(self) -> FramescopeApp:

@@ -11,9 +11,8 @@ from textual.widgets import Footer, Static
 from analyzer.bundled import PREFIX, names, stories
 from analyzer.escape import printable
 from analyzer.live.interfaces import busy
-from analyzer.tui.lines import Line, Lines, Piece
+from analyzer.tui.lines import Line, Lines, Piece, text_of
 from analyzer.tui.looks import dress, in_letters
-from analyzer.tui.page import text_of
 from analyzer.tui.state import recent
 
 TITLE = ("framescope", "Why did that WebSocket close? Open a capture with  framescope FILE...  or choose one here.")
