@@ -51,12 +51,13 @@ def reasons(snapshot: Snapshot) -> Iterator[str]:
         )
     if protocols.get("http"):
         yield (
-            f"- {count(protocols['http'], 'connection')} of HTTP in which no upgrade was seen: framescope exchanges"
-            " FILE lists them."
+            f"- {count(protocols['http'], 'connection')} of HTTP in which no WebSocket was asked for: framescope"
+            " exchanges FILE lists them."
         )
     if protocols.get("ssh") or protocols.get("other"):
         other = protocols.get("ssh", 0) + protocols.get("other", 0)
-        yield f"- {count(other, 'TCP connection')} of other protocols."
+        perhaps = ", or of which the packets that the capture cut short hold too little to tell"
+        yield f"- {count(other, 'TCP connection')} of other protocols{perhaps if traffic.cut_packets else ''}."
     if protocols.get("nothing"):
         yield f"- {count(protocols['nothing'], 'TCP connection')} that carried no data."
     if traffic.fragments_lost:

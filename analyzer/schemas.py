@@ -56,7 +56,9 @@ CAUSES = {
     31: "upgrade-refused", 32: "handler-returned", 33: "unread-data", 34: "half-closed", 35: "close-ignored",
     36: "dead-path", 37: "slow-consumer", 38: "tls-alert", 39: "tls-truncated", 41: "server-exception",
     42: "proxy-idle-timeout", 43: "server-gone", 44: "common-idle-timeout", 45: "server-dropped", 46: "client-dropped",
-    47: "proxy-drops-upgrade",
+    47: "proxy-drops-upgrade", 48: "version-refused", 49: "credentials-refused", 50: "origin-refused",
+    51: "forbidden", 52: "path-unknown", 53: "backend-unreached", 54: "not-ready", 55: "redirected",
+    56: "request-faulty", 57: "accept-wrong",
 }  # fmt: skip
 """Likely causes: the patterns of `analysis/patterns.py`, by number."""
 CONFIDENCES = {0: "none", 1: "low", 2: "medium", 3: "high"}

@@ -216,6 +216,10 @@ class View:
         """All names."""
         return self._fields
 
+    def elsewhere(self, name: str) -> list[str]:
+        """Other tables that have a field of a name."""
+        return [table for table in ("connections", *BY_CHANNEL) if table != self.name and name in fields_of(table)]
+
     def _known(self, name: str) -> Field:
         if name not in self._fields:
             raise UnknownName.among(self._fields, name, f"{self.name} have no field {name!r}")
@@ -374,7 +378,7 @@ class _Part:
     def __init__(self, view: View, places: npt.NDArray[np.int64]) -> None:
         self.places = places
         self.view = view
-        self.field, self.names = view.field, view.names
+        self.field, self.names, self.elsewhere = view.field, view.names, view.elsewhere
         self.text, self.address, self.first_time = view.text, view.address, view.first_time
 
     def __len__(self) -> int:

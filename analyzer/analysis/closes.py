@@ -76,14 +76,14 @@ def _close_frames(tables: Mapping[str, Table], framing: Framing, client: Array, 
     first = np.where(server_first, by_server, by_client)
     answer = np.where(first >= 0, np.where(server_first, by_client, by_server), -1)
     messages = tables["messages"]
-    time = messages.take("time", first)
+    time, answered = messages.take("time", first), messages.take("time", answer)
     return {
         "client_close": by_client, "server_close": by_server,
         "client_code": messages.take("close_code", by_client), "server_code": messages.take("close_code", by_server),
         "close_message": first, "answer_message": answer,
         "close_code": messages.take("close_code", first), "close_reason": messages.take("close_reason", first),
         "close_by": np.where(first < 0, -1, server_first), "close_time": np.where(first >= 0, time, NO_TIME),
-        "answered_after": np.where(answer >= 0, messages.take("time", answer) - time, -1),
+        "answered_after": np.where((answer >= 0) & (time != NO_TIME) & (answered != NO_TIME), answered - time, -1),
     }  # fmt: skip
 
 

@@ -48,7 +48,7 @@ def websocket_facts(tables: Mapping[str, Table], framing: Framing, strings: Stri
         "peer_spoke_last": np.where(ender == 0, idle[1] < idle[0], idle[0] < idle[1]).astype(np.int64),
     }  # fmt: skip
     found |= _legs(connections, closes)
-    found["status"] = shakes["status"].astype(np.int64)
+    found |= {name: shakes[name].astype(np.int64) for name in ("status", "version", "accept_verdict")}
     found["upgrade_lost"] = _upgrade_lost(tables, connections)
     found |= _violations(tables, connections, closer)
     found |= _pings(framing, number, client, ender, closes["end_time"])

@@ -68,11 +68,22 @@ ASKED_FOR = says(
     "unsupported http version",
 )  # fmt: skip
 UNSEEN_UPGRADE = Test(
-    "an answer that misses them, to a request that has them",
-    (same("upgrade_lost", 0) & (ASKED_FOR | (same("status", 426) & ~says("refusal", "supports version")))).holds,
+    "an answer that misses them, to a request that has them", (same("upgrade_lost", 0) & ASKED_FOR).holds
 )
 """The answer speaks of headers that are in the request where it was captured: who answers did not get them. As
 websockets, ws, aiohttp, Tornado and Spring say it."""
+
+
+UNAUTHORIZED = says("close_reason", "token", "unauthor", "not author", "authenticat", "credential", "forbidden")
+OTHER_VERSION = Test("a version other than 13", (least("version", 0) & ~same("version", 13)).holds)
+WANTS_UPGRADE = Test(
+    "426, to a request that has them",
+    (same("upgrade_lost", 0) & same("status", 426) & ~says("refusal", "supports version")).holds,
+)
+
+
+def _refused(*statuses: int) -> Test:
+    return same("result", 2, words="an answer other than 101") & same("status", *statuses)
 
 
 def _code(*codes: int) -> Test:
@@ -91,7 +102,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "a proxy between the two does not pass Upgrade and Connection on, so that the server sees no WebSocket", MEDIUM,
         same("result", 2, words="an answer other than 101")
         & (least("upgrade_lost", 1, words="a request with a key, but without Upgrade or Connection: Upgrade")
-           | UNSEEN_UPGRADE),
+           | UNSEEN_UPGRADE | WANTS_UPGRADE),
         ("nginx: proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and Connection \"upgrade\"",
          "Apache: upgrade=websocket at ProxyPass, or mod_proxy_wstunnel"),
         "RFC 9110 §7.8; https://nginx.org/en/docs/http/websocket.html",
@@ -100,13 +111,70 @@ PATTERNS: tuple[Pattern, ...] = (
         | UNSEEN_UPGRADE,
     ),
     Pattern(
-        31, "upgrade-refused", "the server, or a proxy before it, does not take this request as a WebSocket", HIGH,
+        48, "version-refused", "the server does not speak the version of WebSocket that the client asked for", HIGH,
+        _refused(400, 426) & OTHER_VERSION,
+        ("send Sec-WebSocket-Version: 13", "the answer's Sec-WebSocket-Version lists what the server speaks"),
+        "RFC 6455 §4.2.2, §4.4",
+    ),
+    Pattern(
+        49, "credentials-refused", "the server, or a proxy before it, wants credentials that the request did not have",
+        HIGH, _refused(401, 407),
+        ("send a fresh token or cookie",
+         "browsers send no Authorization header with a WebSocket: use a cookie or a ticket"),
+        "RFC 9110 §15.5.2, §15.5.8", ("credentials that expired, or are wrong",),
+    ),
+    Pattern(
+        50, "origin-refused", "the server does not allow this Origin", HIGH,
+        _refused(403) & says("refusal", "origin"),
+        ("add the page's origin to those that the server allows",), "RFC 6455 §10.2",
+    ),
+    Pattern(
+        51, "forbidden", "the server, or a proxy before it, does not allow this request", HIGH, _refused(403),
+        ("check the Origin against those that the server allows", "check credentials, path and the client's address"),
+        "RFC 9110 §15.5.4", ("an Origin check", "missing credentials", "a firewall's rule"),
+    ),
+    Pattern(
+        52, "path-unknown", "there is no WebSocket at this path", HIGH,
+        _refused(404, 405, 410),
+        ("check the path", "check to which server the proxy sends this path"),
+        "RFC 9110 §15.5.5", ("a proxy that sends this path elsewhere",),
+    ),
+    Pattern(
+        53, "backend-unreached", "a proxy got no answer, or no valid one, from the server behind it", HIGH,
+        _refused(502, 504),
+        ("see whether the backend runs, and where the proxy looks for it", COMPARE), "RFC 9110 §15.6.3, §15.6.5",
+    ),
+    Pattern(
+        54, "not-ready", "the server, or a proxy before it, takes no more connections for now", HIGH,
+        _refused(429, 503),
+        (BACKOFF, "503 comes from proxies too that have no healthy backend"),
+        "RFC 9110 §15.6.4; RFC 6585 §4", ("overload", "a restart", "a rate limit"),
+    ),
+    Pattern(
+        55, "redirected", "the server sends the client elsewhere, where WebSocket clients rarely go", HIGH,
+        _refused(301, 302, 303, 307, 308),
+        ("connect to the address of its Location", "a redirect to a login page means missing credentials"),
+        "RFC 6455 §4.1", ("http where https is wanted", "a path without its last slash", "a login page"),
+    ),
+    Pattern(
+        56, "request-faulty", "the server finds a fault in the request", MEDIUM, _refused(400),
+        ("read what its answer says", "compare the request's headers with what the server asks for"),
+        "RFC 9110 §15.5.1", ("a proxy that does not pass Upgrade on",),
+    ),
+    Pattern(
+        31, "upgrade-refused", "the server, or a proxy before it, does not take this request as a WebSocket", MEDIUM,
         same("result", 2, words="an answer other than 101"),
-        ("check path, Origin and credentials", "check that each proxy passes Upgrade and Connection on",
-         "502, 503 and 504 mean that the backend was not reached"),
+        ("check path, Origin and credentials", "check that each proxy passes Upgrade and Connection on"),
         "RFC 6455 §4.2.2",
-        ("wrong path", "an Origin check", "missing credentials", "a proxy that does not pass Upgrade on",
-         "the backend is down"),
+        ("wrong path", "a proxy that does not pass Upgrade on", "a fault in the server"),
+    ),
+    Pattern(
+        57, "accept-wrong", "the server answered the key wrongly, and the client gave the connection up", HIGH,
+        same("result", 1, words="was opened") & same("accept_verdict", 2, 3, words="a wrong or no accept value")
+        & (CLIENT_ENDS | BY_CLIENT),
+        ("compute Sec-WebSocket-Accept as RFC 6455 §4.2.2 says",
+         "look for a cache or proxy that answered for the server"),
+        "RFC 6455 §4.1",
     ),
     Pattern(
         17, "keepalive-ping-timeout",
@@ -158,11 +226,11 @@ PATTERNS: tuple[Pattern, ...] = (
     ),
     Pattern(
         28, "authentication", "not authorised, or a token that expired", MEDIUM,
-        CLOSED & BY_SERVER & _code(1008, 3000, 3003, 4401, 4403),
+        CLOSED & BY_SERVER & (_code(1008, 3000, 3003, 4401, 4403) | UNAUTHORIZED),
         ("get a fresh token and connect again", "compare the lifetime with the token's"),
         "https://www.iana.org/assignments/websocket",
         ("another policy of the server: 1008 is a framework's default refusal",),
-        same("code", 3000, 3003, 4401, 4403, words="a code that says so"),
+        same("code", 3000, 3003, 4401, 4403, words="a code that says so") | UNAUTHORIZED,
     ),
     Pattern(
         19, "socketio-ping-timeout", "Socket.IO's ping was not answered within pingTimeout", MEDIUM,

@@ -51,7 +51,8 @@ def _pieces(contents: Contents, frames: Rows) -> tuple[Array, Array, Array]:
     table, spans = contents.snapshot["frames"], contents.snapshot["spans"]
     names = ("channel", "direction", "offset", "header_length", "payload_length", "mask_key")
     channel, direction, offset, header, length, key = (table.take(name, frames).astype(np.int64) for name in names)
-    known = (frames >= 0) & (length <= LOOK)
+    # a length of 2^63 and more, which RFC 6455 §5.2 forbids, is negative here
+    known = (frames >= 0) & (length >= 0) & (length <= LOOK)
     streams = np.append(contents.snapshot["channels"]["stream"], np.int32(-1)).astype(np.int64)
     slot, start = np.where(known, 2 * streams[channel] + direction, -1), offset + header
     at = np.full(len(frames), -1, np.int64)

@@ -224,7 +224,8 @@ def _closed(case: Case) -> str:
         return f"{sentence}{_tcp_end(case)}"
     sentence = f"{who} closed with {said}"
     if close["answer_message"] >= 0:
-        return f"{sentence}; {other} answered after {duration(close['answered_after'])}{_tcp_end(case)}"
+        after = f" after {duration(close['answered_after'])}" if close["answered_after"] >= 0 else ""
+        return f"{sentence}; {other} answered{after}{_tcp_end(case)}"
     if close["verdict"] == LOST:
         lost = f"octets of the {other} are missing, so whether it sent one too, and who was first, is not known"
         return f"{who} sent Close {said}; {lost}{_tcp_end(case)}"

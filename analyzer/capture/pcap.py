@@ -41,7 +41,7 @@ class PcapReader:
         self.big, self.unit, self.record_header = MAGICS[head[:4]]
         order = "big" if self.big else "little"
         # the upper bits carry the length of a frame check sequence
-        self.link = int.from_bytes(head[20:24], order) & 0x0FFFFFFF  # type: ignore[arg-type]
+        self.link = int.from_bytes(head[20:24], order) & 0xFFFF  # type: ignore[arg-type]
         self.start = HEADER
         self.comments: list[Comment] = []
         self.dropped: int | None = None

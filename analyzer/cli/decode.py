@@ -10,7 +10,7 @@ from analyzer.cli import check, listing
 from analyzer.cli.diagnostics import warn
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page
-from analyzer.cli.verbs import PREVIEW, choose, json_payload, output, worst
+from analyzer.cli.verbs import PREVIEW, choose, json_payload, not_onto, output, worst
 from analyzer.errors import CaptureError, ExitStatus, FramescopeError
 from analyzer.export import jsonl
 from analyzer.times import zone_of
@@ -33,6 +33,7 @@ def run(options: argparse.Namespace) -> int:
         raise FramescopeError("both sides cannot come from standard input", "give one of them as a file")
     named = {side: path for side, path in zip(("client", "server"), paths, strict=True) if path}
     source = Octets((_read(options.client), _read(options.server)), tuple(named.values()))
+    not_onto(options.output, named.values())
     both = all(paths)
     if not any(source.sides):
         raise CaptureError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from analyzer.errors import FilterError, FramescopeError
 from analyzer.escape import printable
@@ -15,16 +16,22 @@ PATIENCE = 1.0
 
 def report(error: FramescopeError) -> None:
     """One line for what is wrong, and what to do."""
-    print(f"framescope: {printable(error.message)}", file=sys.stderr)
+    warn(error.message)
     if isinstance(error, FilterError):
-        print(f"  {printable(error.text)}\n  {' ' * error.at}^", file=sys.stderr)
+        _tell(f"  {printable(error.text)}\n  {' ' * error.at}^")
     for line in error.hint.splitlines():
-        print(f"  {printable(line)}", file=sys.stderr)
+        _tell(f"  {printable(line)}")
 
 
 def warn(text: str) -> None:
     """One line."""
-    print(f"framescope: {printable(text)}", file=sys.stderr)
+    _tell(f"framescope: {printable(text)}")
+
+
+def _tell(line: str) -> None:
+    """The exit status speaks where standard error cannot be written."""
+    with suppress(OSError):
+        print(line, file=sys.stderr)
 
 
 def progress_bar(quiet: bool) -> tuple[Callable[[int, int], None] | None, Callable[[], None]]:

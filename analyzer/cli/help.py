@@ -119,10 +119,17 @@ rights:
 """
 
 
+BITS = """
+  The column bits: F is FIN, 1 2 3 are the reserved bits that are set, M is
+  MASK. The payload of a frame is what crossed the wire, unmasked: of a
+  compressed message that is DEFLATE data; framescope messages inflates it.
+"""
+
+
 def epilog(verb: str) -> str:
     """What stands under a verb's options."""
     lines = ["examples:", *(f"  framescope {words}" for words in EXAMPLES_OF[verb]), ""]
-    columns = ALL_COLUMNS if verb in TABLES else ""
+    columns = (ALL_COLUMNS if verb in TABLES else "") + (BITS if verb == "frames" else "")
     about = WORDS + columns + FILTERS + STATUSES if verb in (*TABLES, "summary", "explain", "check") else ""
     return "\n".join(lines) + (RECIPES if verb == "live" else about)
 

@@ -201,7 +201,7 @@ def _offset(view: View, places: npt.NDArray[np.int64], manner: Manner) -> list[s
 
 LISTINGS: dict[str, tuple[tuple[str, Cells], ...]] = {
     "connections": (
-        ("connection", _plain("connection")), ("opened", _time("first_time")), ("client", _end("client")),
+        ("connection", _plain("connection")), ("began", _time("first_time")), ("client", _end("client")),
         ("server", _server), ("path", _target("path")), ("state", _plain("state")),
         ("sent", _size("client_octets")), ("received", _size("server_octets")), ("lasted", _span("duration")),
         ("verdict", _verdict),
@@ -234,7 +234,7 @@ LISTINGS: dict[str, tuple[tuple[str, Cells], ...]] = {
         ("octets", _offset), ("what", _note),
     ),
     "encrypted": (
-        ("connection", _plain("connection")), ("opened", _time("first_time")),
+        ("connection", _plain("connection")), ("began", _time("first_time")),
         ("client", _side("client")), ("server", _server), ("server name", _plain("server_name")),
         ("offers", _plain("protocols")), ("sent", _size("client_seen")), ("received", _size("server_seen")),
         ("cause", _plain("cause")), ("confidence", _plain("confidence")), ("verdict", _own("sentence")),
@@ -247,13 +247,13 @@ LISTINGS: dict[str, tuple[tuple[str, Cells], ...]] = {
 }  # fmt: skip
 """The columns of each table's lines; the last one takes what is left of the line."""
 SPARE: dict[str, tuple[str, ...]] = {
-    "connections": ("received", "sent", "lasted", "client", "server", "opened"),
+    "connections": ("received", "sent", "lasted", "client", "server", "began"),
     "exchanges": ("client", "content", "server", "took"),
     "handshakes": ("extensions", "version", "subprotocol", "time", "status"),
     "frames": ("bits", "packet", "state"),
     "messages": ("length", "packet", "state"),
     "notes": ("octets", "time", "way"),
-    "encrypted": ("offers", "received", "sent", "confidence", "client", "cause", "opened"),
+    "encrypted": ("offers", "received", "sent", "confidence", "client", "cause", "began"),
     "incidents": ("to", "cause", "kind"),
 }
 """What a terminal too narrow for a line does without, the first one first: a verdict or a payload that stands outside

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from errno import EDQUOT, EFBIG, EIO, ENOSPC
+from errno import EBADF, EDQUOT, EFBIG, EIO, ENOSPC
 from textwrap import fill
 from typing import NoReturn
 
@@ -18,7 +18,7 @@ from analyzer.errors import ExitStatus, FramescopeError
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
-FULL = (ENOSPC, EDQUOT, EFBIG, EIO)
+FULL = (ENOSPC, EDQUOT, EFBIG, EIO, EBADF)
 COMMAND = "framescope"
 ON_CAPTURES = ("summary", "explain", "check", *TABLES)
 
@@ -101,7 +101,8 @@ def _capture_options(sub: argparse.ArgumentParser, verb: str) -> None:
     shown.add_argument("--json", action="store_true", help="JSON Lines (framescope schema tells the fields)")
     if verb in TABLES:
         shown.add_argument("--csv", action="store_true", help="the fields of --json for a spreadsheet")
-    shown.add_argument("--payload", choices=("text", "hex", "base64", "none"), help="how payload is shown")
+    shown.add_argument("--payload", choices=("text", "hex", "base64", "none"),
+                       help="how payload is shown; JSON and CSV have it only where it is asked for")  # fmt: skip
     shown.add_argument("--show-secrets", action="store_true", help="do not mask tokens, cookies, passwords in text")
     shown.add_argument("--tz", default="UTC", metavar="ZONE", help="time zone: UTC, local, Europe/Berlin")
     shown.add_argument("-o", "--output", metavar="FILE", help="write there, not to standard output")
@@ -226,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitStatus.OK
     if not words or words[0] not in (*VERBS, "-h", "--help", "--version"):
         words.insert(0, "tui" if screen.wanted(words) else "summary")
-        mistyped = words[1:2]
+        mistyped = [word for word in words[1:2] if not word.startswith("-")]
     else:
         mistyped = []
     try:
@@ -288,14 +289,23 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _unwritten(error: OSError) -> int:
-    """Standard output is a file on a full disk. Whoever opens files by name tells of their errors himself."""
+    """Standard output is a file on a full disk, or was closed. Files that are opened by name have errors of their own."""
     if error.errno not in FULL:
-        raise error
+        raise
     from analyzer.cli.diagnostics import report
     from analyzer.errors import OutputError
 
     report(OutputError(f"standard output cannot be written: {error.strerror or error}"))
     return ExitStatus.OUTPUT
+
+
+def _open_all() -> None:
+    """The number of a standard stream that the caller closed would be the next file's that is opened."""
+    for name, flag, mode in (
+        ("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w"),
+    ):  # fmt: skip
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.open(os.devnull, flag), mode, encoding="utf-8"))  # noqa: SIM115 - until the end
 
 
 def run() -> None:
@@ -304,6 +314,7 @@ def run() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # imports and rows make many objects and few cycles: at the usual threshold looking for those takes 5 % of a run
     gc.set_threshold(100_000, 20, 20)
+    _open_all()
     status = main()
     try:
         sys.stdout.flush()

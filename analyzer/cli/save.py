@@ -15,7 +15,7 @@ from analyzer.analysis.snapshot import Snapshot
 from analyzer.bundled import resolve
 from analyzer.capture.files import open_source
 from analyzer.cli.diagnostics import progress_bar, warn
-from analyzer.cli.verbs import _known
+from analyzer.cli.verbs import _known, not_onto
 from analyzer.errors import ExitStatus, FramescopeError, OutputError, UsageError
 from analyzer.export import packets
 from analyzer.limits import Limits
@@ -29,6 +29,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("say what to save", "--connection c24 for its packets, or --message 17 for its payload")
     if options.output in (None, "-") and sys.stdout.isatty():
         raise UsageError("octets are not for a terminal", "-o FILE writes a file, or pipe them on")
+    not_onto(options.output, options.files)
     source = open_source([resolve(path) for path in options.files])
     try:
         tell, end = progress_bar(options.quiet)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -39,18 +39,24 @@ MANY = 40
 SOME_EXCHANGES = 12
 SOME_INCIDENTS = 8
 LABEL = 11
+LATER = 100_000_000
+"""ns; an upgrade that comes later on its TCP connection is told with its own time."""
 
 
-def write(snapshot: Snapshot, view: View, places: npt.NDArray[np.int64], page: Page, manner: Manner,
-          limit: int | None) -> None:  # fmt: skip
-    """Write the summary of the connections at `places`."""
+Rows = npt.NDArray[np.int64]
+
+
+def write(snapshot: Snapshot, view: View, places: Rows, page: Page, manner: Manner, limit: int | None,
+          beside: Mapping[str, Rows] | None = None) -> None:  # fmt: skip
+    """Write the summary of the connections at `places`. `beside`: the rows of other tables to tell of; None for all."""
+    rows = beside or {name: np.arange(len(snapshot[name])) for name in ("incidents", "encrypted", "exchanges", "notes")}
     _header(snapshot, page, manner)
     if not len(places):
         page.line()
         whole = not len(view)
         for line in reasons(snapshot) if whole else ["no connection matches"]:
             _wrapped(page, line, 0)
-    _incidents(snapshot, page)
+    _incidents(snapshot, rows["incidents"], page)
     bound = len(places) if limit == 0 else (limit or MANY)
     if len(places) > bound:
         _totals(view, places, page)
@@ -62,9 +68,9 @@ def write(snapshot: Snapshot, view: View, places: npt.NDArray[np.int64], page: P
         page.line(
             f"… {len(places) - bound:,} more connections: --limit 0 tells all, --filter chooses".replace(",", " ")
         )
-    _encrypted(snapshot, page, manner)
-    _exchanges(snapshot, page, manner)
-    _notes(snapshot, page)
+    _encrypted(snapshot, rows["encrypted"], page, manner)
+    _exchanges(snapshot, rows["exchanges"], page, manner)
+    _notes(snapshot, rows["notes"], page, beside is None)
 
 
 def _header(snapshot: Snapshot, page: Page, manner: Manner) -> None:
@@ -104,6 +110,7 @@ def _complete(snapshot: Snapshot, page: Page, manner: Manner) -> None:
                  for item in found.interfaces if item.dropped]  # fmt: skip
         where = f" ({', '.join(named)})" if named else ""
         lacking.append(f"{count(found.dropped, 'packet')} dropped while capturing, as the file itself reports{where}")
+    lacking += [printable(problem) for problem in snapshot.problems]
     lacking += [f"{count(number, 'packet')} not read: {why}" for why, number in found.ignored.items() if why in BLIND]
     if lacking:
         _wrapped(page, page.style("not complete: ", "bad") + ", ".join(lacking), 0)
@@ -112,10 +119,10 @@ def _complete(snapshot: Snapshot, page: Page, manner: Manner) -> None:
         _wrapped(page, f"complete: {size(found.octets_seen)} of TCP data, none known to be missing{drops}", 0)
 
 
-def _incidents(snapshot: Snapshot, page: Page) -> None:
+def _incidents(snapshot: Snapshot, rows: Rows, page: Page) -> None:
     """What happened to several connections at once, told once: the largest first."""
-    counts = snapshot["incidents"]["count"]
-    for index, row in enumerate(np.argsort(-counts, kind="stable")[:SOME_INCIDENTS].tolist()):
+    counts = snapshot["incidents"]["count"][rows]
+    for index, row in enumerate(rows[np.argsort(-counts, kind="stable")][:SOME_INCIDENTS].tolist()):
         if not index:
             page.line()
             page.line(page.style("together", "bold"))
@@ -194,14 +201,13 @@ def _violations(view: View, row: int) -> str:
 
 def _opened(view: View, record: dict[str, int], shake: dict[str, int], manner: Manner) -> str:
     text = view.text
-    parts = [clock(record["first_time"], manner.zone)]
+    parts = [_asked_at(record, shake, manner)]
     if partial := unseen_part(record, shake):
         parts = [f"{partial} is not in the capture", f"first packet at {parts[0]}"]
     if shake["status"]:
-        took = (
-            shake["last_time"] - shake["first_time"] if NO_TIME not in (shake["last_time"], shake["first_time"]) else 0
-        )
-        parts[0] += f", {shake['status']}" + (f" after {duration(took)}" if shake["first_packet"] >= 0 else "")
+        timed = shake["first_packet"] >= 0 and NO_TIME not in (shake["last_time"], shake["first_time"])
+        parts[0] += f", {shake['status']}"
+        parts[0] += f" after {duration(shake['last_time'] - shake['first_time'])}" if timed else ""
     if shake["status"] and shake["result"] == ACCEPTED:
         parts.append(
             f"subprotocol {manner.text(text(shake['subprotocol']))}" if shake["subprotocol"] else "no subprotocol"
@@ -220,6 +226,14 @@ def _opened(view: View, record: dict[str, int], shake: dict[str, int], manner: M
     if shake["user_agent"]:
         parts.append(manner.text(text(shake["user_agent"])))
     return ", ".join(parts)
+
+
+def _asked_at(record: dict[str, int], shake: dict[str, int], manner: Manner) -> str:
+    """When the upgrade was asked for, which need not be when TCP began: other requests may come before it."""
+    began, asked = record["first_time"], shake["first_time"]
+    if NO_TIME in (began, asked) or shake["first_packet"] < 0 or asked - began < LATER:
+        return clock(began, manner.zone)
+    return f"{clock(asked, manner.zone)} (+{duration(asked - began)} on a connection in use)"
 
 
 def unseen_part(record: dict[str, int], shake: dict[str, int]) -> str:
@@ -263,20 +277,21 @@ def _crossed(record: dict[str, int]) -> str:
         trip = f", round trip {duration(record['round_trip'])}" if record["round_trip"] >= 0 else ""
         missed = record["client_unanswered"] + record["server_unanswered"]
         parts.append(f"{count(pings, 'ping')}{trip}{f', {missed} not answered' if missed else ''}")
-    lasted = record["last_time"] - record["first_time"]
-    return "; ".join(parts) + f"; in {duration(max(lasted, 0))}"
+    if NO_TIME not in (record["last_time"], record["first_time"]):
+        parts.append(f"in {duration(max(record['last_time'] - record['first_time'], 0))}")
+    return "; ".join(parts)
 
 
-def _encrypted(snapshot: Snapshot, page: Page, manner: Manner) -> None:
+def _encrypted(snapshot: Snapshot, rows: Rows, page: Page, manner: Manner) -> None:
     """TLS connections that cannot be read, in brief."""
     view = View(snapshot, "encrypted")
-    if not len(view):
+    if not len(rows):
         return
     page.line()
     page.line(page.style("encrypted", "bold"))
-    places = np.arange(min(len(view), SOME_EXCHANGES))
+    places = np.searchsorted(view.rows, rows[:SOME_EXCHANGES])
     names = ("connection", "client_address", "client_port", "server_address", "server_port", "server_name", "protocols")
-    for place, values in enumerate(zip(*(view.values(name, places) for name in names), strict=True)):
+    for place, *values in zip(places.tolist(), *(view.values(name, places) for name in names), strict=True):
         key, *ends, server_name, protocols = values
         told = tell_encrypted(snapshot, int(view.rows[place]))
         offered = f" offering {manner.text(protocols)}" if protocols else ""
@@ -289,16 +304,16 @@ def _encrypted(snapshot: Snapshot, page: Page, manner: Manner) -> None:
         cause = f"; {told.cause} ({CONFIDENCE_WORDS[told.confidence]})" if told.cause else ""
         cause = "; together with others, see above" if told.incident else cause
         _wrapped(page, f"    {told.sentence}{cause}", 6)
-    if len(view) > len(places):
-        page.line(f"  … {len(view) - len(places)} more: framescope encrypted FILE")
+    if len(rows) > len(places):
+        page.line(f"  … {len(rows) - len(places)} more: framescope encrypted FILE")
 
 
-def _exchanges(snapshot: Snapshot, page: Page, manner: Manner) -> None:
+def _exchanges(snapshot: Snapshot, chosen: Rows, page: Page, manner: Manner) -> None:
     """The HTTP exchanges that are no handshake, in brief."""
     exchanges = snapshot["exchanges"]
     plain = np.ones(len(exchanges), np.bool_)
     plain[snapshot["handshakes"]["exchange"]] = False
-    rows = np.flatnonzero(plain)
+    rows = chosen[plain[chosen]]
     if not len(rows):
         return
     view = View(snapshot, "exchanges")
@@ -323,13 +338,12 @@ def _exchanges(snapshot: Snapshot, page: Page, manner: Manner) -> None:
         page.line(f"  … {len(rows) - SOME_EXCHANGES} more: framescope exchanges FILE")
 
 
-def _notes(snapshot: Snapshot, page: Page) -> None:
-    notes = snapshot["notes"]
-    if not len(notes):
+def _notes(snapshot: Snapshot, rows: Rows, page: Page, whole: bool) -> None:
+    if not len(rows):
         return
     page.line()
     page.line(page.style("notes", "bold"))
-    codes, numbers = np.unique(notes["code"], return_counts=True)
+    codes, numbers = np.unique(snapshot["notes"]["code"][rows], return_counts=True)
     found = sorted(
         zip(codes.tolist(), numbers.tolist(), strict=True), key=lambda item: -MEANINGS[Note(item[0])].severity
     )
@@ -338,7 +352,7 @@ def _notes(snapshot: Snapshot, page: Page) -> None:
         colour = {Severity.MUST: "bad", Severity.SHOULD: "odd"}.get(meaning.severity, "dim")
         severity = page.style(f"{meaning.severity.name.lower():<6}", colour)
         _wrapped(page, f"  {severity} {number:>6}  {code_name(Note(code))}: {meaning.sentence} ({meaning.source})", 17)
-    if snapshot.traffic.notes_left_out:
+    if whole and snapshot.traffic.notes_left_out:
         page.line(f"  and {snapshot.traffic.notes_left_out} more of the same, counted only")
 
 

@@ -4,7 +4,8 @@ run: a small capture takes less time than the imports."""
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import tzinfo
 from typing import TextIO
@@ -37,6 +38,7 @@ PREVIEW = 80
 def run(options: argparse.Namespace) -> int:
     """Run; returns the exit status."""
     zone = zone_of(options.tz)
+    not_onto(options.output, options.files)
     source = open_source([resolve(path) for path in options.files])
     try:
         tell, end = progress_bar(options.quiet)
@@ -153,6 +155,15 @@ def _known(options: argparse.Namespace, view: View) -> None:
             )  # fmt: skip
 
 
+def not_onto(output: str | None, inputs: Iterable[str]) -> None:
+    """Raises: UsageError where what is to be read would be written over."""
+    if output in (None, "-") or not os.path.isfile(output):
+        return
+    for path in inputs:
+        if os.path.isfile(path) and os.path.samefile(output, path):
+            raise UsageError(f"{output} is what is read: it would be written over", "-o names another file")
+
+
 @contextmanager
 def output(path: str | None) -> Iterator[TextIO]:
     """Where to write: a file, or standard output."""
@@ -198,11 +209,35 @@ def _write(options: argparse.Namespace, snapshot: Snapshot, view: View, places: 
     elif options.verb == "summary":
         from analyzer.cli import summary
 
-        summary.write(snapshot, view, places, page, shown, options.limit)
+        summary.write(snapshot, view, places, page, shown, options.limit, _beside(options, view, places, zone))
     elif options.verb == "explain":
         _explain(options, view, places, page, shown)
     else:
         listing.write(view, places, page, shown)
+
+
+def _beside(options: argparse.Namespace, view: View, places: npt.NDArray[np.int64],
+            zone: tzinfo) -> dict[str, npt.NDArray[np.int64]] | None:  # fmt: skip
+    """Rows of other tables that a summary tells of, where the options choose: what is of the connections chosen, or,
+    where none is chosen by itself, fits the other options. None where nothing is chosen."""
+    by_itself = bool(options.connection or options.filter is not None)
+    if not (by_itself or options.since or options.until or options.host):
+        return None
+    snapshot = view.snapshot
+    channels = np.unique(view.table["channel"][places])
+    found = {"notes": np.flatnonzero(np.isin(snapshot["notes"]["channel"], channels))}
+    of = view.snapshot["closes"]["incident"][view.rows[places]]
+    found["incidents"] = np.unique(of[of >= 0])
+    for name in ("exchanges", "encrypted"):
+        other = View(snapshot, name)
+        if not by_itself:
+            wanted = argparse.Namespace(**{**vars(options), "verb": name, "connection": None, "limit": None})
+            found[name] = other.rows[choose(other, wanted, zone)]
+        elif name == "exchanges":
+            found[name] = np.flatnonzero(np.isin(snapshot[name]["channel"], channels))
+        else:
+            found[name] = np.empty(0, np.int64)
+    return found
 
 
 def json_payload(manner: str):  # type: ignore[no-untyped-def]

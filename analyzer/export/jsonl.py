@@ -124,7 +124,11 @@ def _cells(view: View, name: str, places: Places, seen: list[tuple[npt.NDArray[A
         column = column != 0
     low, high = int(column.min()), int(column.max())
     if high - low < FEW:
-        codes, used = _ranked(column.astype(np.int64) - low, high - low + 1)
+        # subtracted first where the numbers may have 64 bits
+        codes, used = _ranked(
+            (column - np.uint64(low)).astype(np.int64) if column.dtype == np.uint64 else column.astype(np.int64) - low,
+            high - low + 1,
+        )
     elif field.kind is Kind.TIME or field.kind in NUMBERS:
         for earlier, texts in seen:
             if earlier.dtype == column.dtype and (earlier == column).all():

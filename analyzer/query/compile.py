@@ -86,6 +86,8 @@ class _Compiler:
         known = [*self.columns.names(), *ALIASES]
         near = get_close_matches(name.text, known, 1) or get_close_matches(name.text.lower(), known, 1, 0.5)
         hint = f"did you mean {near[0]}?" if near else f"fields here: {', '.join(sorted(self.columns.names()))}"
+        if tables := self.columns.elsewhere(name.text):
+            hint = f"{' and '.join(tables)} have it" + (f"; {hint}" if near else "")
         raise FilterError(f"there is no field {name.text!r} here", self.text, name.at, hint)
 
     def _test(self, test: Test | Match, possible: Mask) -> Mask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -51,6 +51,9 @@ class Columns(Protocol):
 
     def names(self) -> Iterable[str]:
         """All names."""
+
+    def elsewhere(self, name: str) -> Sequence[str]:
+        """Other tables that have a field of a name."""
 
     def column(self, name: str) -> Array:
         """One value a row."""

@@ -9,6 +9,8 @@ TAIL = b"\0\0\xff\xff"
 """What a sender takes off the end of each message, and its receiver puts back (RFC 7692 §7.2.1, §7.2.2)."""
 WINDOW = 1 << 15
 """Octets; the largest window of RFC 7692 §7.1.2."""
+STEP = 1 << 10
+"""Octets that one call is given: behind a final block it gives back a copy of what it did not take."""
 PIECE = 1 << 20
 """Octets that one call of the inflater may return."""
 
@@ -32,23 +34,30 @@ class Inflater:
             return b"", False, ""
         out = bytearray()
         more = False
-        data = octets + TAIL
+        whole = octets + TAIL
+        data, at = whole[:STEP], STEP
         try:
             while True:
                 piece = self._zlib.decompress(data, PIECE)
-                self._recent = (self._recent + piece)[-WINDOW:]
-                more = more or len(out) + len(piece) > limit
-                out += piece[: max(limit - len(out), 0)]
+                if piece:
+                    self._recent = (self._recent + piece)[-WINDOW:]
+                    more = more or len(out) + len(piece) > limit
+                    out += piece[: max(limit - len(out), 0)]
                 if self._zlib.eof:
                     data = self._zlib.unused_data
                     self._zlib = raw_inflater(self._recent)
-                    if not data or data == TAIL:
+                    if len(data) <= len(TAIL) and data + whole[at : at + len(TAIL) + 1] in (b"", TAIL):
                         break
-                elif len(piece) < PIECE:
-                    break
-                else:
+                elif len(piece) == PIECE:
                     # a match may still be pending inside zlib even where it has taken all input
                     data = self._zlib.unconsumed_tail
+                    continue
+                else:
+                    data = b""
+                if not data:
+                    if at >= len(whole):
+                        break
+                    data, at = whole[at : at + STEP], at + STEP
         except zlib.error as error:
             return bytes(out), more, f"does not inflate: {error}"
         return bytes(out), more, ""

@@ -34,9 +34,18 @@ REAL: dict[str, list[str | None]] = {
     "slow-consumer": ["slow-consumer"],
     "socketio-timeout": ["socketio-ping-timeout"],
     "closings": ["server-exception", "authentication", "close-ignored"],
-    "refused": ["upgrade-refused"] * 8,
+    "refused": [
+        "request-faulty",
+        "credentials-refused",
+        "origin-refused",
+        "path-unknown",
+        "upgrade-refused",
+        "redirected",
+        "not-ready",
+        "upgrade-refused",
+    ],
     "no-upgrade": ["proxy-drops-upgrade"] * 4,
-    "subprotocols": [None, None, None, "upgrade-refused"],
+    "subprotocols": [None, None, None, "request-faulty"],
     "websockets-deflate": [None],
 }
 """By sample: the cause of each connection, in the order of their first packets."""
@@ -262,11 +271,11 @@ MISSING = b"Failed to open a WebSocket connection: missing Connection header.\n"
     ("asked", "old", "answered", "expected", "sure"),
     [
         (BARE, True, response(status=400), "proxy-drops-upgrade", "high"),
-        (BARE, False, response(status=200, body=b"<html>"), "upgrade-refused", "high"),
-        ((), False, response(status=426, body=b"Upgrade Required"), "proxy-drops-upgrade", "high"),
+        (BARE, False, response(status=200, body=b"<html>"), "proxy-drops-upgrade", "medium"),
+        ((), False, response(status=426, body=b"Upgrade Required"), "proxy-drops-upgrade", "medium"),
         ((), False, response(status=400, body=MISSING), "proxy-drops-upgrade", "high"),
-        ((), False, response(status=400, body=b"no such room"), "upgrade-refused", "high"),
-        ((), False, response((), {"Sec-WebSocket-Version": "13"}, 426), "upgrade-refused", "high"),
+        ((), False, response(status=400, body=b"no such room"), "request-faulty", "medium"),
+        ((), False, response((), {"Sec-WebSocket-Version": "13"}, 426), "upgrade-refused", "medium"),
     ],
 )
 def test_an_upgrade_that_a_proxy_did_not_pass_on(

@@ -27,7 +27,23 @@ CASES: dict[str, tuple[Given, Given]] = {
     "proxy-drops-upgrade": (
         {"result": 2, "upgrade_lost": 3}, {"result": 2, "upgrade_lost": 0, "status": 400, "refusal": "Bad Request"},
     ),
+    "version-refused": (
+        {"result": 2, "status": 426, "version": 8}, {"result": 2, "status": 426, "version": 13},
+    ),
+    "credentials-refused": ({"result": 2, "status": 401}, {"result": 2, "status": 403}),
+    "origin-refused": (
+        {"result": 2, "status": 403, "refusal": "Origin not allowed"}, {"result": 2, "status": 403, "refusal": "no"},
+    ),
+    "forbidden": ({"result": 2, "status": 403}, {"result": 2, "status": 404}),
+    "path-unknown": ({"result": 2, "status": 404}, {"result": 0, "status": 404}),
+    "backend-unreached": ({"result": 2, "status": 502}, {"result": 2, "status": 500}),
+    "not-ready": ({"result": 2, "status": 503}, {"result": 2, "status": 500}),
+    "redirected": ({"result": 2, "status": 302}, {"result": 2, "status": 200}),
+    "request-faulty": ({"result": 2, "status": 400}, {"result": 2, "status": 500}),
     "upgrade-refused": ({"result": 2}, {"result": 0}),
+    "accept-wrong": (
+        {**BARE, "end_by": 0, "accept_verdict": 2}, {**BARE, "end_by": 0, "accept_verdict": 1},
+    ),
     "keepalive-ping-timeout": (
         {**CLOSE, "code": 1011, "close_reason": "keepalive ping timeout"}, {**CLOSE, "code": 1011, "close_reason": "oops"},
     ),

@@ -272,7 +272,9 @@ def test_peers_never_reach_the_terminal(
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", text)
 
 
-@pytest.mark.parametrize(("sample", "why"), [("tls", "SSLKEYLOGFILE"), ("http-only", "in which no upgrade was seen")])
+@pytest.mark.parametrize(
+    ("sample", "why"), [("tls", "SSLKEYLOGFILE"), ("http-only", "in which no WebSocket was asked for")]
+)
 def test_a_capture_without_websocket_says_why(sample: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("summary", f"sample:{sample}") == 0
     assert why in re.sub(r"\s+", " ", capsys.readouterr().out)
@@ -551,3 +553,90 @@ def test_frames_have_no_column_for_payload_that_is_not_shown(capsys: pytest.Capt
     assert "payload" not in capsys.readouterr().out
     run("frames", "--limit", "1", "--payload", "hex", TOUR)
     assert "payload" in capsys.readouterr().out
+
+
+def test_the_output_is_not_what_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept, named = tmp_path / "kept.pcapng", tmp_path / "named.pcapng"
+    shutil.copy(TOUR, kept)
+    named.symlink_to(kept)
+    for words in (
+        ("frames", "--json", "-o", str(kept), str(kept)), ("messages", "--csv", "-o", str(named), str(kept)),
+        ("save", "--connection", "c4084", "-o", str(kept), str(named)),
+        ("decode", "frames", "--client", str(kept), "-o", str(kept)),
+    ):  # fmt: skip
+        assert run(*words) == ExitStatus.USAGE
+        assert "would be written over" in capsys.readouterr().err
+    assert kept.read_bytes() == Path(TOUR).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "there", "absent"),
+    [
+        (["--host", "10.0.0.0/8"], "no connection matches", "\nother HTTP\n"),
+        (["--from", "08:59:34"], "/feed", "GET /"),
+        (["--connection", "c4084"], "/chat", "\nother HTTP\n"),
+        (["--filter", 'path == "/feed"'], "/feed", "\nother HTTP\n"),
+    ],
+)
+def test_a_summary_tells_of_what_is_chosen_alone(
+    options: list[str], there: str, absent: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("summary", *options, TOUR)
+    out = capsys.readouterr().out
+    assert there in out
+    assert absent not in out
+
+
+def test_notes_of_others_are_not_told_of_a_chosen_connection(capsys: pytest.CaptureFixture[str]) -> None:
+    run("connections", "--json", "sample:policy")
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    clean = next(record["connection"] for record in records if not record["notes"])
+    run("summary", "--connection", clean, "sample:policy")
+    assert "\nnotes\n" not in capsys.readouterr().out
+
+
+def test_options_may_stand_before_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--filter", "verdict == clean", TOUR) == 0
+    assert "/chat" in capsys.readouterr().out
+
+
+def test_a_cut_file_is_not_called_complete(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cut = tmp_path / "cut.pcapng"
+    cut.write_bytes(Path(TOUR).read_bytes()[:5000])
+    assert run("summary", str(cut)) == ExitStatus.DAMAGED
+    assert "not complete:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("closed", "words", "status", "told"),
+    [
+        ("<&-", ("check", TOUR), 0, ""),
+        (">&-", ("summary", TOUR), 5, "standard output cannot be written"),
+        (">&-", ("summary", "-o", "told.txt", TOUR), 0, ""),
+        ("2>&-", ("summary", TOUR), 0, ""),
+        ("2>/dev/full", ("summary", "nothing.pcap"), 3, ""),
+    ],
+)
+def test_standard_streams_that_are_closed(
+    closed: str, words: tuple[str, ...], status: int, told: str, tmp_path: Path
+) -> None:
+    if "/dev/full" in closed and not Path("/dev/full").exists():
+        pytest.skip("no device that is always full")
+    line = f"{shlex.join([*command(), *words])} {closed}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False)
+    assert told in done.stderr
+    if "-o" in words:
+        assert "done for today" in (tmp_path / "told.txt").read_text("utf-8")
+
+
+@pytest.mark.parametrize("more", [("--json",), ("--json", "--payload", "hex"), ("--csv", "--payload", "hex"),
+                                  ("--payload", "hex"), ("--filter", "payload ~ /zz/")])  # fmt: skip
+def test_a_length_of_64_bits_is_told(more: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = Talk().open().upgrade().send("S", bytes.fromhex("827f8000000000000000") + b"z" * 90).fin("S").fin("C")
+    path = tmp_path / "long.pcap"
+    path.write_bytes(pcap(talk.packets()))
+    assert run("frames", *more, str(path)) == 0
+    out = capsys.readouterr().out
+    assert "9223372036854775808" in out or "9223372 TB" in out
+    assert "7a7a7a" in out or "hex" not in more

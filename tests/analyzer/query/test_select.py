@@ -53,6 +53,9 @@ class Rows:
     def names(self) -> Iterable[str]:
         return FIELDS
 
+    def elsewhere(self, name: str) -> list[str]:
+        return []
+
     def column(self, name: str) -> Any:
         return np.array(COLUMNS[name], np.int64)
 

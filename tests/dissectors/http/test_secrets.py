@@ -17,6 +17,8 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
         ("/chat?room=key", "/chat?room=key"),
         (f"/chat/{JWT}", "/chat/***"),
         ("/plain", "/plain"),
+        ("/x?refresh_token=abc&client_secret=def&tokens=3", "/x?refresh_token=***&client_secret=***&tokens=3"),
+        ("http://user:hunter2@host/", "http://user:***@host/"),
     ],
 )
 def test_targets(target: str, masked: str) -> None:
@@ -24,17 +26,25 @@ def test_targets(target: str, masked: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Bearer abcdef123456", '{"token": "s3cr3t", "room": 1}', f"hello {JWT}", "password=hunter2"]
-)
+    "text",
+    [
+        "Bearer abcdef123456", '{"token": "s3cr3t", "room": 1}', f"hello {JWT}", "password=hunter2",
+        '{"refresh_token":"s3cr3t"}', '{"clientSecret":"s3cr3t"}', '{"token":["s3cr3t","x"]}',
+        '{"token":{"value":"s3cr3t"}}', '{"token" : "s3cr3', "wss://user:hunter2@host/", "<password>hunter2</password>",
+    ],
+)  # fmt: skip
 def test_texts(text: str) -> None:
     masked = mask_text(text)
     assert "***" in masked
-    for secret in ("abcdef123456", "s3cr3t", JWT, "hunter2"):
+    for secret in ("abcdef123456", "s3cr3", JWT, "hunter2"):
         assert secret not in masked
 
 
-def test_harmless_text_stays() -> None:
-    assert mask_text("the key to success is a good token economy") == "the key to success is a good token economy"
+@pytest.mark.parametrize(
+    "text", ["the key to success is a good token economy", '{"max_tokens": 5}', "token expired", '{"key": {"a": 1}}']
+)
+def test_harmless_text_stays(text: str) -> None:
+    assert mask_text(text) == text
 
 
 def test_fields() -> None:

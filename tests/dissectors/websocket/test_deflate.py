@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import zlib
 
 import pytest
@@ -16,7 +17,11 @@ from tests.wire.frames import BINARY
 from tests.wire.talks import Talk
 
 DEFLATE = (("Sec-WebSocket-Extensions", "permessage-deflate"),)
-WORDS = st.lists(st.sampled_from([b"tick ", b"tock ", bytes(300), bytes(range(256))]), max_size=6).map(b"".join)
+NOISE = random.Random(7692).randbytes(2500)
+"""Longer than one call of the inflater is given, compressed or not."""
+WORDS = st.lists(
+    st.sampled_from([b"tick ", b"tock ", bytes(300), bytes(range(256)), NOISE, NOISE[:1013]]), max_size=6
+).map(b"".join)
 
 
 class Sender:
@@ -69,6 +74,11 @@ def test_no_octets_raise(octets: bytes) -> None:
     out, more, why = Inflater().message(octets, 1 << 20)
     assert not more
     assert [row["inflated"] for row in snapshot["messages"]] == [-1 if why else len(out)]
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 511, 512, 513, 5000])
+def test_final_blocks_one_after_another(blocks: int) -> None:
+    assert Inflater().message(b"\3\0" * blocks, 10) == (b"", False, "")
 
 
 @pytest.mark.parametrize("limit", [0, 1, 99_999, 100_000, 100_001])
