@@ -53,13 +53,14 @@ def run(options: argparse.Namespace) -> int:
     if not files:
         from analyzer.tui.welcome import LIVE, Welcome
 
-        chosen = Welcome().run()
+        chosen = Welcome(options.ascii).run()
         if not chosen:
             return ExitStatus.OK
         if chosen.startswith(LIVE):
             from analyzer.cli.main import main
 
-            return main(["live", "-i", chosen.removeprefix(LIVE)])
+            ascii_only = ["--ascii"] if options.ascii else []
+            return main(["live", *ascii_only, "-i", chosen.removeprefix(LIVE)])
         files = [chosen]
     if "-" in files:
         first = _first_octets()

@@ -42,6 +42,14 @@ def select(text: str, columns: Columns, zone: tzinfo = UTC) -> Mask:
     return _Compiler(text, columns, zone).mask(parse(text), np.ones(len(columns), np.bool_))
 
 
+def looks_into_payload(text: str, columns: Columns) -> bool:
+    """Whether a filter asks for payloads, which takes long.
+
+    Raises: FilterError where it does not parse, or asks for a field that there is not.
+    """
+    return _Compiler(text, columns, UTC)._looks_into_payload(parse(text))
+
+
 class _Compiler:
     def __init__(self, text: str, columns: Columns, zone: tzinfo) -> None:
         self.text = text

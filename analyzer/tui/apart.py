@@ -17,6 +17,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 Tell = Callable[[Any], None]
@@ -60,15 +61,14 @@ class Apart:
 
 
 def _guarded(work: Work, tell: Callable[[tuple[str, Any]], None]) -> None:
-    try:
-        work(lambda item: tell(("told", item)))
-        tell(("ended", None))
-    except _Stopped:
-        pass
-    except (BrokenPipeError, EOFError):
-        pass  # nobody listens any more
-    except Exception as error:
-        tell(("failed", f"{type(error).__name__}: {error}"))
+    with suppress(_Stopped):
+        try:
+            work(lambda item: tell(("told", item)))
+            tell(("ended", None))
+        except _Stopped:
+            raise
+        except Exception as error:
+            tell(("failed", f"{type(error).__name__}: {error}"))
 
 
 class _Process:
@@ -114,7 +114,10 @@ def _child(work: Work, sender: Any, parent: int) -> None:
     def tell(item: tuple[str, Any]) -> None:
         if os.getppid() != parent:
             raise _Stopped
-        sender.send(item)
+        try:
+            sender.send(item)
+        except (BrokenPipeError, EOFError):
+            raise _Stopped from None  # nobody listens any more; a pipe that the work writes to is another matter
 
     _guarded(work, tell)
 

@@ -1,4 +1,8 @@
-"""The program: one capture, read in a thread, and the screens that show it."""
+"""The program: one capture, read in a thread, and the screens that show it.
+
+Screens other than the first two, and what they alone need, are imported when somebody asks for them: a small capture is
+on the screen sooner.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,15 @@ import signal
 import threading
 from collections.abc import Iterable
 from datetime import UTC, tzinfo
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 import numpy as np
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.scrollbar import ScrollBar
 from textual.theme import Theme
 
 from analyzer.analysis.snapshot import Snapshot
@@ -25,31 +28,30 @@ from analyzer.capture.records import Source
 from analyzer.errors import OutputError
 from analyzer.escape import printable
 from analyzer.tui import keymap
-from analyzer.tui.apart import Apart, Tell
 from analyzer.tui.connections import ConnectionsPage
-from analyzer.tui.detail import DetailPage
 from analyzer.tui.entries import Entries, Entry
-from analyzer.tui.exports import Export, created
 from analyzer.tui.ladder import LadderLines, LadderPage
 from analyzer.tui.lines import Lines
 from analyzer.tui.loading import Progress, Reading
-from analyzer.tui.looks import ASCII_KEYS, AsciiScrollBarRender, dress, wear
-from analyzer.tui.marks import Marks, MarksPage
+from analyzer.tui.looks import dress, in_letters, wear
+from analyzer.tui.marks import Marks
 from analyzer.tui.memory import Memory
-from analyzer.tui.needles import Needle
-from analyzer.tui.notes import NotesPage
-from analyzer.tui.octets import HexLines
-from analyzer.tui.overview import OverviewPage
 from analyzer.tui.page import Page
 from analyzer.tui.rungs import Kind
-from analyzer.tui.search import Search
-from analyzer.tui.search_page import SearchPage
 from analyzer.tui.subject import WHOLE, Key, Subject, message_of
+
+if TYPE_CHECKING:
+    from analyzer.tui.apart import Apart, Tell
+    from analyzer.tui.exports import Export
+    from analyzer.tui.needles import Needle
+    from analyzer.tui.search import Search
 
 PATIENCE = 2.0
 """Seconds that a chunk may take to end."""
 TURN = 0.1
 """Seconds between two looks at what is done apart."""
+TYPED = (events.Key, events.MouseDown, events.MouseUp, events.MouseScrollUp, events.MouseScrollDown)
+"""What the reading waits for: not for a mouse that passes by."""
 
 
 class FramescopeApp(App[None]):
@@ -92,10 +94,8 @@ class FramescopeApp(App[None]):
 
     def on_mount(self) -> None:
         """Begin to read."""
-        dress(self)
+        dress(self, self.ascii)
         self.theme_changed_signal.subscribe(self, self._recolour)
-        if self.ascii:
-            ScrollBar.renderer = AsciiScrollBarRender
         self._listen()
         self.memory.restore(self)
         self._map_keys()
@@ -136,13 +136,18 @@ class FramescopeApp(App[None]):
     def get_key_display(self, binding: Binding) -> str:
         """A key's name; without box drawing in letters."""
         shown = super().get_key_display(binding)
-        return "".join(ASCII_KEYS.get(character, character) for character in shown) if self.ascii else shown
+        return in_letters(shown) if self.ascii else shown
 
     async def on_event(self, event: events.Event) -> None:
         """Keys come first: the reading waits for what they do."""
-        if isinstance(event, events.InputEvent) and isinstance(self._reader, Reading):
+        if isinstance(event, TYPED) and isinstance(self._reader, Reading):
             self._reader.hold()
         await super().on_event(event)
+
+    def post_display_hook(self) -> None:
+        """Something was drawn: the reading goes on."""
+        if isinstance(self._reader, Reading):
+            self._reader.release()
 
     def dress(self, page: Page) -> None:
         """Add to a page what every page has; nothing where the capture does not grow."""
@@ -191,6 +196,8 @@ class FramescopeApp(App[None]):
 
     def begin_search(self, needle: Needle, text: str, mode: str) -> None:
         """Search all payloads; the search before is forgotten."""
+        from analyzer.tui.search import Search
+
         if self.capture is not None:
             if self.search is not None:
                 self.search.stop()
@@ -200,6 +207,9 @@ class FramescopeApp(App[None]):
 
     def write(self, item: Export, path: str) -> None:
         """Write a file, apart from the interface."""
+        from analyzer.tui.apart import Apart
+        from analyzer.tui.exports import created
+
         try:
             file = created(path)
         except OutputError as error:
@@ -214,7 +224,10 @@ class FramescopeApp(App[None]):
         self.notify(f"writing {printable(path)} …", timeout=2, markup=False)
 
     def _look_apart(self) -> None:
-        """Take what the search and the writers have to tell."""
+        """Take what the search, filters and the writers have to tell."""
+        for screen in self.screen_stack:
+            if isinstance(screen, Page) and screen.is_mounted:
+                screen.look_apart()
         if self.search is not None and self.search.take():
             if self.capture is not None:
                 self.search.go_on(self.capture.snapshot)
@@ -234,6 +247,8 @@ class FramescopeApp(App[None]):
         self.notify(f"{printable(path)} not written: {printable(failure)}", severity="error", markup=False)
 
     def _searched(self) -> None:
+        from analyzer.tui.search_page import SearchPage
+
         for screen in self.screen_stack:
             if isinstance(screen, SearchPage) and screen.is_mounted:
                 screen.searched()
@@ -258,6 +273,8 @@ class FramescopeApp(App[None]):
 
     def go_to(self, subject: Subject) -> None:
         """Show a row where it stands: a connection in the list, a rung in its ladder."""
+        from analyzer.tui.detail import DetailPage
+
         if subject.kind is None:
             while len(self.screen_stack) > 2:
                 self.pop_screen()
@@ -293,6 +310,8 @@ class FramescopeApp(App[None]):
 
     def go_to_hit(self, number: int) -> None:
         """Show a hit of the search where it stands."""
+        from analyzer.tui.detail import DetailPage
+
         assert self.search is not None
         self.hit, self._stepped = number, True
         hit = self.search.hits[number]
@@ -318,14 +337,20 @@ class FramescopeApp(App[None]):
 
     def open_detail(self, entry: Entry, lines: LadderLines, tab: str = "") -> None:
         """One rung in full."""
+        from analyzer.tui.detail import DetailPage
+
         self.push_screen(DetailPage(entry, lines, tab))
 
     def action_overview(self) -> None:
         """All connections on the time axis."""
+        from analyzer.tui.overview import OverviewPage
+
         self.push_screen(OverviewPage())
 
     def action_notes(self) -> None:
         """Observations of the whole capture."""
+        from analyzer.tui.notes import NotesPage
+
         self.push_screen(NotesPage())
 
     def action_help(self) -> None:
@@ -344,8 +369,8 @@ class FramescopeApp(App[None]):
 
     def _map_keys(self) -> None:
         """Keys of the user's own."""
-        mapped = keymap.read(binding.id or "" for binding in bindings())
-        self.key_problems = mapped.problems + keymap.clashes(mapped.keys, screens_of_keys())
+        mapped = keymap.read(lambda: {binding.id or "" for binding in bindings()})
+        self.key_problems = mapped.problems + (keymap.clashes(mapped.keys, screens_of_keys()) if mapped.keys else [])
         self.set_keymap(mapped.keys)
         for problem in self.key_problems:
             self.notify(printable(problem), title="keys", severity="warning", timeout=10, markup=False)
@@ -376,20 +401,35 @@ def _where(binding: Binding) -> str:
     return "here"
 
 
-PLACES: tuple[type, ...] = (FramescopeApp, Page, Lines, ConnectionsPage, LadderPage, DetailPage, HexLines, OverviewPage,
-                            NotesPage, SearchPage, MarksPage)  # fmt: skip
-"""What has keys."""
+EVERYWHERE = 4
+"""The first so many of `places` have keys that work on every screen."""
+
+
+@cache
+def places() -> tuple[type, ...]:
+    """What has keys."""
+    from analyzer.tui.detail import DetailPage
+    from analyzer.tui.live import LiveApp
+    from analyzer.tui.marks import MarksPage
+    from analyzer.tui.notes import NotesPage
+    from analyzer.tui.octets import HexLines
+    from analyzer.tui.overview import OverviewPage
+    from analyzer.tui.search_page import SearchPage
+
+    return (FramescopeApp, LiveApp, Page, Lines, ConnectionsPage, LadderPage, DetailPage, HexLines, OverviewPage,
+            NotesPage, SearchPage, MarksPage)  # fmt: skip
 
 
 def bindings() -> list[Binding]:
     """All keys with names, as they are without a file of the user's."""
-    return [one for place in PLACES for one in place.__dict__.get("BINDINGS", ()) if isinstance(one, Binding)]
+    return [one for place in places() for one in place.__dict__.get("BINDINGS", ()) if isinstance(one, Binding)]
 
 
 def screens_of_keys() -> list[list[Binding]]:
-    """For each place with keys of its own those that work there."""
-    always = (FramescopeApp, Page, Lines)
-    return [[one for place in dict.fromkeys((*always, here)) for one in place.__dict__["BINDINGS"]] for here in PLACES]
+    """For each place with keys of its own those that work there, on a live capture too."""
+    always = places()[:EVERYWHERE]
+    return [[one for place in dict.fromkeys((*always, here)) for one in place.__dict__["BINDINGS"]]
+            for here in places()]  # fmt: skip
 
 
 def _give_up(path: str, file: BinaryIO) -> None:

@@ -35,7 +35,8 @@ def diagram(fields: list[Field], octets: bytes, signs: Signs, chosen: str = "") 
         for left, right in pairwise(cuts):
             field = next((one for one in inside if one.bit <= start + left < one.bit + one.bits), None)
             width = 2 * (right - left) - 1
-            style = "here" if field and field.name == chosen else FIELD_STYLES.get(field.name if field else "", "plain")
+            known = field.name if field else "payload"
+            style = "here" if known == chosen else FIELD_STYLES.get(known, "plain")
             names.append(Piece(_name(field, width).center(width), style))
             shown = " ".join(bits[start + left : start + right])
             values.append(Piece(shown.center(width), style))

@@ -22,10 +22,10 @@ from analyzer.tui.columns import COLUMNS, GAP, NUMBERS, column_at, fit, widths_f
 from analyzer.tui.entries import GROUPS, ORDERS, Entries, Entry, Places
 from analyzer.tui.filtering import FilterBar
 from analyzer.tui.headline import Headline
-from analyzer.tui.lines import Line, Lines, Piece
+from analyzer.tui.lines import Line, Lines, Piece, text_of
 from analyzer.tui.looks import STATE_STYLES, Signs
 from analyzer.tui.marks import letter_of
-from analyzer.tui.page import Page, text_of
+from analyzer.tui.page import Page
 from analyzer.tui.panel import about
 from analyzer.tui.subject import Shown, Subject
 from dissectors.schemas import NO_TIME
@@ -345,6 +345,10 @@ class ConnectionsPage(Page):
         """
         entries = self.query_one(ConnectionLines).entries
         return len(entries.choose(expression, self.plain)), len(entries)
+
+    def stop_filter(self) -> bool:
+        """No filter takes long here."""
+        return False
 
     def action_sort(self, step: int) -> None:
         """By the next or the previous column."""

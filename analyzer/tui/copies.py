@@ -73,8 +73,17 @@ def _octets(capture: Capture, subject: Subject) -> bytes | None:
     if subject.kind in (Kind.REQUEST, Kind.RESPONSE):
         exchange = capture.exchanges.numbered(subject.ref)
         if exchange is not None:
-            return exchange.request if subject.kind is Kind.REQUEST else exchange.response
+            return (exchange.request if subject.kind is Kind.REQUEST else exchange.response) or None
     return None
+
+
+def _head(capture: Capture, subject: Subject) -> str:
+    """What is known of a head whose octets are not: of a CONNECT around encryption only columns are kept."""
+    cells, text = capture.snapshot["exchanges"].row(subject.ref), capture.snapshot.text
+    words = (text(cells["method"]), text(cells["target"]))
+    if subject.kind is Kind.RESPONSE:
+        words = (str(cells["status"]), text(cells["reason"]))
+    return f"{printable(' '.join(words))} (its octets are not kept)"
 
 
 def _text(capture: Capture, subject: Subject, octets: bytes | None) -> str:
@@ -88,6 +97,8 @@ def _text(capture: Capture, subject: Subject, octets: bytes | None) -> str:
         meaning = MEANINGS[Note(cells["code"])]
         detail = printable(capture.snapshot.text(cells["detail"]))
         return f"{entry.key}: {meaning.sentence}{': ' + detail if detail else ''} ({meaning.source})"
+    if subject.kind in (Kind.REQUEST, Kind.RESPONSE):
+        return _head(capture, subject)
     return f"{entry.key} {entry.client} -> {entry.server} {entry.path}: {entry.verdict}"
 
 

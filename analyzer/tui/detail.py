@@ -16,9 +16,9 @@ from analyzer.tui.body import Body, Row, Target
 from analyzer.tui.entries import Entry
 from analyzer.tui.ladder import LadderLines
 from analyzer.tui.lanes import lanes
-from analyzer.tui.lines import Line, Piece
-from analyzer.tui.octets import Octets
-from analyzer.tui.page import Page, text_of
+from analyzer.tui.lines import Line, Piece, text_of
+from analyzer.tui.octets import HexLines, Octets
+from analyzer.tui.page import Page
 from analyzer.tui.panel import safe
 from analyzer.tui.payloads import SHOWN, accept_steps, head_lines, laid_out
 from analyzer.tui.rungs import Kind, frame_and_message
@@ -210,6 +210,9 @@ class DetailPage(Page):
 
     def on_octets_looked(self, event: Octets.Looked) -> None:
         """The field that an octet belongs to."""
+        if event.inflated:
+            self._look_inflated(event.at)
+            return
         inside = [field for field in self._fields if field.bit // 8 <= event.at < -(-(field.bit + field.bits) // 8)]
         header = sum(field.bits for field in self._fields) // 8
         names = ", ".join(field.name for field in inside) or f"payload, octet {event.at - header}"
@@ -217,16 +220,32 @@ class DetailPage(Page):
         self.query_one(Octets).tell(f"{octet}: {names}{self._carried(event.at)}")
         self._chart(inside[0].name if inside else "")
 
+    def _look_inflated(self, at: int) -> None:
+        """All of the payload: DEFLATE's codes are bits, and copy from what came before (RFC 1951 §3.2.3)."""
+        octets = self.query_one("#inflated", HexLines).octets
+        header = sum(field.bits for field in self._fields) // 8
+        count = len(self._wire) - header
+        told = f"inflated octet {at} is {octets[at]:#04x}" if at < len(octets) else "inflated"
+        packets = f"{self._carried(header)} to {self._carried(header + count - 1).removeprefix('; ')}"
+        if count <= 0 or self._carried(header) == self._carried(header + count - 1):
+            packets = self._carried(header)
+        self.query_one(Octets).tell(f"{told}{packets}; of all {count} compressed octets, none alone")
+        self._chart("payload")
+
     def _carried(self, at: int) -> str:
-        capture = self.tui.capture
-        number = self.ladder.cursor
-        kind, ref = Kind(self.ladder.rungs.kind[number]), int(self.ladder.rungs.ref[number])
-        frame = frame_and_message(capture, kind, ref)[0] if capture is not None else -1
+        """The packet of an octet of the frame."""
+        capture, frame = self.tui.capture, self._frame_row()
         if capture is None or frame < 0:
             return ""
         cells = capture.snapshot["frames"].row(frame)
         packet = capture._contents.packet_of(cells["channel"], cells["direction"], cells["offset"] + at)
         return f"; packet {packet + 1}" if packet >= 0 else "; not in the capture"
+
+    def _frame_row(self) -> int:
+        """The frame that is shown, -1 for none."""
+        capture, number = self.tui.capture, self.ladder.cursor
+        kind, ref = Kind(self.ladder.rungs.kind[number]), int(self.ladder.rungs.ref[number])
+        return frame_and_message(capture, kind, ref)[0] if capture is not None else -1
 
     def action_glide(self, how: str) -> None:
         """Scroll what has the focus."""

@@ -13,8 +13,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from analyzer.tui.lines import Line, Lines, Piece
-from analyzer.tui.page import text_of
+from analyzer.tui.lines import Line, Lines, Piece, text_of
 
 Answer = TypeVar("Answer")
 

@@ -14,16 +14,19 @@ from textual.widgets import Input, Static
 from analyzer.errors import FilterError
 from analyzer.escape import printable
 from analyzer.query.fields import Kind
-from analyzer.tui.lines import Piece
-from analyzer.tui.page import text_of
+from analyzer.tui.lines import Piece, text_of
 from analyzer.views import fields_of
 
 
 class Filtered(Protocol):
     """A screen with a filter."""
 
-    def filter_state(self, expression: str) -> tuple[int, int]:
-        """Matches, and rows in all; raises FilterError."""
+    def filter_state(self, expression: str) -> tuple[int, int] | None:
+        """Matches, and rows in all; None where that is found out apart, and told by `FilterBar.tell`; raises
+        FilterError."""
+
+    def stop_filter(self) -> bool:
+        """End what is found out apart; returns whether there was anything to end."""
 
 
 class Names(Suggester):
@@ -115,12 +118,17 @@ class FilterBar(Horizontal):
             self.post_message(self.Changed(""))
             return
         try:
-            matches, whole = cast("Filtered", self.screen).filter_state(expression)
+            found = cast("Filtered", self.screen).filter_state(expression)
         except FilterError as error:
             validity.update(text_of([Piece(f"not yet: {printable(error.message)}", "bad")]))
             return
-        validity.update(text_of([Piece(f"ok: {matches} of {whole}", "good")]))
+        validity.update(text_of([Piece(f"ok: {found[0]} of {found[1]}", "good") if found else Piece("looking", "dim")]))
         self.post_message(self.Changed(expression))
+
+    def tell(self, expression: str, piece: Piece) -> None:
+        """Say how a filter stands that is applied apart, unless another one is typed by now."""
+        if self.has_class("open") and self.query_one(Input).value == expression:
+            self.query_one("#validity", Static).update(text_of([piece]))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter keeps it."""
@@ -130,7 +138,11 @@ class FilterBar(Horizontal):
         self._close()
 
     def action_leave(self) -> None:
-        """Esc closes the bar; the last filter that held stays, and a further Esc clears it."""
+        """Esc ends what is looked for, else closes the bar; the last filter that held stays, and a further Esc clears
+        it."""
+        if cast("Filtered", self.screen).stop_filter():
+            self.query_one("#validity", Static).update(text_of([Piece("stopped", "odd")]))
+            return
         self._close()
 
     def _close(self) -> None:

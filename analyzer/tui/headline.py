@@ -9,8 +9,8 @@ from analyzer.analysis.verdicts import duration
 from analyzer.api import Capture
 from analyzer.escape import printable
 from analyzer.times import count, size
-from analyzer.tui.lines import Piece
-from analyzer.tui.page import Page, text_of
+from analyzer.tui.lines import Piece, text_of
+from analyzer.tui.page import Page
 from dissectors.notes import Severity
 from dissectors.schemas import NO_TIME
 

@@ -12,8 +12,7 @@ from textual.widgets import Input, Static
 
 from analyzer.escape import printable
 from analyzer.tui import keymap
-from analyzer.tui.lines import Line, Piece
-from analyzer.tui.page import text_of
+from analyzer.tui.lines import Line, Piece, text_of
 
 WORDS = """\
 A frame is a WebSocket frame (RFC 6455 §5.2). What Wireshark calls a frame is a packet here, with the same number.

@@ -7,12 +7,10 @@ the file is told in words, and the rest of it holds.
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from platformdirs import user_config_path
 from textual.binding import Binding, BindingType
@@ -26,6 +24,7 @@ NAMES = {
     "sort(1)": "sort-right", "hit(1)": "next-hit", "hit(-1)": "previous-hit", "walk(-1)": "previous-row",
     "walk(1)": "next-row", "next_tab(1)": "next-tab", "next_tab(-1)": "previous-tab", "step(-1)": "octet-left",
     "step(1)": "octet-right", "app.pop_screen": "back", "step_out": "back", "command_palette": "palette",
+    "save(False)": "save-capture", "save(True)": "save-connections", "end": "end-capture",
     "next_note": "next-observation", "zoom_pane": "zoom-pane", "close": "why-closed",
     "zoom(0.5)": "zoom-in", "zoom(2)": "zoom-out", "pan(-1)": "earlier", "pan(1)": "later",
 }  # fmt: skip
@@ -76,15 +75,33 @@ def named(bindings: Iterable[BindingType]) -> list[BindingType]:
     ]
 
 
-def read(known: Iterable[str]) -> Keymap:
-    """The file, if there is one; `known` are the names of all actions."""
-    names = set(known)
+class Named:
+    """What has keys: every binding gets a name when a class is made, so that the user's file can give it other keys."""
+
+    BINDINGS: ClassVar[list[BindingType]]
+
+    def __init_subclass__(cls, **options: bool) -> None:
+        """Name those that the class adds."""
+        if "BINDINGS" in cls.__dict__:
+            cls.BINDINGS = named(cls.__dict__["BINDINGS"])
+        super().__init_subclass__(**options)
+
+
+def read(known: Callable[[], set[str]]) -> Keymap:
+    """The file, if there is one; `known` says the names of all actions."""
     keymap = Keymap({}, [])
     try:
-        told = tomllib.loads(path().read_text("utf-8"))
+        text = path().read_text("utf-8")
     except FileNotFoundError:
         return keymap
     except (OSError, ValueError) as error:
+        return Keymap({}, [f"{path()} cannot be read: {error}"])
+    import tomllib
+
+    names = known()
+    try:
+        told = tomllib.loads(text)
+    except ValueError as error:
         return Keymap({}, [f"{path()} cannot be read: {error}"])
     for section in told:
         if section != "keys":
@@ -103,6 +120,8 @@ def read(known: Iterable[str]) -> Keymap:
 
 def _action(name: str, names: set[str]) -> None:
     if name not in names:
+        from difflib import get_close_matches
+
         near = get_close_matches(name, names, 1, 0.5)
         raise FramescopeError(f"there is no action {name!r}{f'; did you mean {near[0]}?' if near else ''}")
 

@@ -12,20 +12,26 @@ from textual.widgets import Footer, Static
 from analyzer.analysis.verdicts import duration
 from analyzer.api import Capture
 from analyzer.errors import FilterError
-from analyzer.escape import cut
+from analyzer.escape import cut, printable
+from analyzer.query.compile import looks_into_payload
 from analyzer.times import clock
 from analyzer.tui.arrows import DRAWN, Drawing
 from analyzer.tui.entries import Entries, Entry
 from analyzer.tui.filtering import FilterBar
-from analyzer.tui.lines import Line, Lines, Piece
+from analyzer.tui.lines import Line, Lines, Piece, text_of
 from analyzer.tui.looks import STATE_STYLES, Signs, state_sign
 from analyzer.tui.marks import letter_of, note_of
-from analyzer.tui.page import TIMES, Page, text_of
+from analyzer.tui.page import TIMES, Page
 from analyzer.tui.panel import relatives, safe
-from analyzer.tui.rungs import Kind, Rungs, Show, frame_and_message, places_of, rungs_of
+from analyzer.tui.rungs import NONE, Kind, Rungs, Show, frame_and_message, rungs_of
+from analyzer.tui.sieve import SOON, Sieves, costs_of
 from analyzer.tui.subject import Shown, Subject
 from dissectors.schemas import NO_TIME
+from dissectors.tables import Array
 
+View = tuple[bool, Show, str, int]
+"""What a ladder shows: frames or messages, of which kinds, by which filter; and how many rows that was told to hold
+for."""
 TIMELESS = (Kind.SILENCE, Kind.BORDER, Kind.NOTE, Kind.GAP)
 """Rungs that show no time."""
 TIME_WIDTH = 12
@@ -61,6 +67,10 @@ class LadderLines(Lines):
         known = np.flatnonzero(rungs.time[:1024] != NO_TIME)
         self._start = int(rungs.time[known[0]]) if len(known) else NO_TIME
         self.renew(at >= 0, at, grown)
+
+    def on_unmount(self) -> None:
+        """The rungs go at once: what else there is waits for garbage collection, which is rare."""
+        self.rungs = Rungs()
 
     def length(self) -> int:
         """Rungs."""
@@ -120,7 +130,8 @@ class LadderPage(Page):
         super().__init__()
         self.entry = entry
         self.frames, self.kinds, self.expression = False, Show.ALL, ""
-        self._ready: tuple[Capture, tuple[bool, Show, str], Entry, Rungs] | None = None
+        self._sieves = Sieves()
+        self._ready: tuple[Capture, View, Entry, Rungs] | None = None
 
     def compose(self) -> ComposeResult:
         """The parts."""
@@ -139,26 +150,32 @@ class LadderPage(Page):
         """In the reading thread: what takes long."""
         self._ready = self._made(capture)
 
-    def _made(self, capture: Capture) -> tuple[Capture, tuple[bool, Show, str], Entry, Rungs]:
+    def _view(self) -> View:
+        return self.frames, self.kinds, self.expression, -1 if self._sieves.among is None else len(self._sieves.among)
+
+    def _made(self, capture: Capture) -> tuple[Capture, View, Entry, Rungs]:
         entries, entry = Entries(capture, plain=False), self.entry
         if entry.connection >= 0:
             entry = entries.entry(entry.connection)
         elif entry.encrypted >= 0:
             entry = entries.entry(entries.sockets + entry.encrypted)
-        view = (self.frames, self.kinds, self.expression)
+        view, among = self._view(), self._sieves.among
         try:
-            return capture, view, entry, rungs_of(capture, entries, entry, *view)
+            return capture, view, entry, rungs_of(capture, entries, entry, *view[:3], among)
         except FilterError:
             return capture, view, entry, rungs_of(capture, entries, entry, *view[:2])
 
     def show(self, capture: Capture) -> None:
         """Another snapshot."""
         self._fill(capture, keep=True)
+        if self._sieves.holding is not None or self._sieves.coming is not None:
+            self._sieves.go_on(capture, self._all_places(capture))
+            self.look_apart()
 
     def _fill(self, capture: Capture, keep: bool) -> None:
         lines = self.query_one(LadderLines)
         ready = self._ready
-        if ready is None or ready[0] is not capture or ready[1] != (self.frames, self.kinds, self.expression):
+        if ready is None or ready[0] is not capture or ready[1] != self._view():
             ready = self._made(capture)
         self._ready = None
         self.entry, rungs = ready[2:]
@@ -194,6 +211,7 @@ class LadderPage(Page):
         first = [
             Piece(f" {entry.key} ", "bold"), Piece(f" {state_sign(self.signs, entry.state)} {entry.state}", style),
             Piece(f"  {entry.path}", "bold"), Piece(f"  {shown}, {kinds}, {TIMES[lines.times]}", "dim"),
+            Piece(f"  {self._sieves.words()}", "odd"),
         ]  # fmt: skip
         self.query_one("#headline", Static).update(text_of(first, [Piece(f" {entry.verdict}", style)]))
         wide = across(max(lines.size.width, 40))
@@ -217,7 +235,8 @@ class LadderPage(Page):
         lines = self.query_one(LadderLines)
         at = lines.rungs.find(kind, ref)
         if at < 0 and self.tui.capture is not None:
-            self.expression, self.kinds = "", Show.ALL
+            self._unfilter()
+            self.kinds = Show.ALL
             self.frames = kind is Kind.FRAME if kind in (Kind.FRAME, Kind.MESSAGE) else self.frames
             self._fill(self.tui.capture, keep=True)
             at = lines.rungs.find(kind, ref)
@@ -227,7 +246,8 @@ class LadderPage(Page):
     def turn_to(self, subject: Subject) -> None:
         """Show a rung, of this connection or another one."""
         if subject.entry.key != self.entry.key and self.tui.capture is not None:
-            self.entry, self.expression, self.kinds = subject.entry, "", Show.ALL
+            self._unfilter()
+            self.entry, self.kinds = subject.entry, Show.ALL
             self._fill(self.tui.capture, keep=False)
         if subject.kind is not None:
             self.go_to(subject.kind, subject.ref)
@@ -255,7 +275,7 @@ class LadderPage(Page):
     def action_frames(self) -> None:
         """Frames or messages."""
         self.frames = not self.frames
-        self.expression = ""
+        self._unfilter()
         if self.tui.capture is not None:
             self._fill(self.tui.capture, keep=True)
 
@@ -283,8 +303,8 @@ class LadderPage(Page):
         """Type a filter."""
         self.query_one(FilterBar).open(self.expression)
 
-    def filter_state(self, expression: str) -> tuple[int, int]:
-        """Matches, and rows in all.
+    def filter_state(self, expression: str) -> tuple[int, int] | None:
+        """Matches, and rows in all; None where payloads are looked into, which is done apart.
 
         Raises: FilterError where it does not compile.
         """
@@ -292,25 +312,93 @@ class LadderPage(Page):
         assert capture is not None
         if self.entry.connection < 0:
             return 0, 0
-        entries = Entries(capture, plain=False)
-        chosen, whole = (len(places_of(capture, entries, self.entry, self.frames, Show.ALL, text))
-                         for text in (expression, ""))  # fmt: skip
-        return chosen, whole
+        places = self._all_places(capture)
+        if self._takes_long(capture, expression, places):
+            return None
+        return len(capture.view(self.table).choose(expression, places)), len(places)
 
     def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
         """A filter that holds while it is typed."""
+        capture = self.tui.capture
+        if capture is None:
+            return
+        if self._sieves.holds(event.expression):
+            self.stop_filter()
+            self.query_one(FilterBar).tell(event.expression, self._told(capture))
+            return
+        places = self._all_places(capture)
+        if self._takes_long(capture, event.expression, places):
+            self._sieves.begin(event.expression, self.table, capture, places)
+            self.query_one(FilterBar).tell(event.expression, Piece(self._sieves.words(), "odd"))
+            self._titles()
+            return
+        self._unfilter()
         self.expression = event.expression
-        if self.tui.capture is not None:
-            self._fill(self.tui.capture, keep=False)
+        self._fill(capture, keep=False)
+
+    # -- filters on payload ------------------------------------------------------------------------------------------
+
+    @property
+    def table(self) -> str:
+        """What is shown."""
+        return "frames" if self.frames else "messages"
+
+    def _all_places(self, capture: Capture) -> Array:
+        if self.entry.connection < 0:
+            return NONE
+        return Entries(capture, plain=False).rows_of(self.table, self.entry.connection)
+
+    def _takes_long(self, capture: Capture, expression: str, places: Array) -> bool:
+        view = capture.view(self.table)
+        if not expression or not looks_into_payload(expression, view):
+            return False
+        view.choose(expression, NONE)  # says what is wrong with it
+        return int(costs_of(capture, self.table, places).sum()) > SOON
+
+    def look_apart(self) -> None:
+        """Take what was found in payloads; a filter holds once all were looked into."""
+        sieve, capture = self._sieves.take(), self.tui.capture
+        if sieve is None or capture is None:
+            return
+        told = Piece(self._sieves.words(), "odd")
+        if sieve.failure:
+            told = Piece(f"failed: {printable(sieve.failure)}", "bad")
+        elif sieve is self._sieves.holding:
+            told = self._told(capture)
+            other, self.expression = self.expression != sieve.expression, sieve.expression
+            self._fill(capture, keep=not other)
+        self.query_one(FilterBar).tell(sieve.expression, told)
+        self._titles()
+
+    def _told(self, capture: Capture) -> Piece:
+        among = self._sieves.among
+        return Piece(f"ok: {len(among) if among is not None else 0} of {len(self._all_places(capture))}", "good")
+
+    def stop_filter(self) -> bool:
+        """End looking into payloads; the last filter that held stays."""
+        stopped = self._sieves.stop()
+        self._titles()
+        return stopped
+
+    def _unfilter(self) -> None:
+        self._sieves.clear()
+        self.expression = ""
+
+    def on_unmount(self) -> None:
+        """Nobody looks any more."""
+        self._sieves.clear()
+        self._ready = None
 
     def on_filter_bar_closed(self) -> None:
         """Back to the rungs."""
         self.query_one(LadderLines).focus()
 
     def action_step_out(self) -> None:
-        """Clear the filter, else back to the list."""
+        """End looking into payloads, else clear the filter, else back to the list."""
+        if self.stop_filter():
+            return
         if self.expression and self.tui.capture is not None:
-            self.expression = ""
+            self._unfilter()
             self._fill(self.tui.capture, keep=False)
             return
         self.app.pop_screen()

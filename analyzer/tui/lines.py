@@ -22,7 +22,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from analyzer.tui.keymap import named
+from analyzer.tui.keymap import Named
 from analyzer.tui.looks import STYLES
 
 REMEMBERED = 512
@@ -70,14 +70,14 @@ def strip_of(line: Line, width: int, over: Style | None = None) -> Strip:
     return Strip(segments, width)
 
 
-class Lines(ScrollView, can_focus=True, inherit_bindings=False):
+class Lines(Named, ScrollView, can_focus=True, inherit_bindings=False):
     """The list. A subclass says how many lines there are (`length`) and makes one (`line`); `renew` says that they
     changed. The cursor stays on its line when lines are added."""
 
     DEFAULT_CSS = """
     Lines { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = named([
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "up", show=False),
         Binding("down,j", "move(1)", "down", show=False),
         Binding("pageup", "page(-1)", "page up", show=False),
@@ -89,13 +89,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("end,G", "last", "last", show=False),
         Binding("enter,l,right", "choose", "open"),
         Binding("F", "follow", "follow: stay at the end while it grows", show=False),
-    ])  # fmt: skip
-
-    def __init_subclass__(cls, **options: bool) -> None:
-        """Every binding has a name, as those of pages."""
-        if "BINDINGS" in cls.__dict__:
-            cls.BINDINGS = named(cls.__dict__["BINDINGS"])
-        super().__init_subclass__(**options)
+    ]
 
     cursor = reactive(0, repaint=False)
 
@@ -266,12 +260,12 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         """To the last line."""
         self.go(self.length() - 1)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """On a live capture the program follows, in all lists at once."""
+        return action != "follow" or not getattr(self.app, "is_live", False)
+
     def action_follow(self) -> None:
-        """Stay at the end, or do not. On a live capture that is for all lists at once."""
-        everywhere = getattr(self.app, "action_follow", None)
-        if everywhere is not None:
-            everywhere()
-            return
+        """Stay at the end, or do not."""
         self._follows = not self._follows
         self.notify("following: up stops it, G goes on" if self._follows else "not following", timeout=2)
         if self._follows:
@@ -294,7 +288,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         if event.key != "g":
             self._g = False
 
-    def on_mouse_scroll_up(self) -> None:
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Who scrolls back reads."""
         self.follow = False
 

@@ -31,9 +31,9 @@ from analyzer.tui import keymap
 from analyzer.tui.app import FramescopeApp
 from analyzer.tui.connections import ConnectionsPage
 from analyzer.tui.following import Following
-from analyzer.tui.lines import Line, Lines, Piece
+from analyzer.tui.lines import Line, Lines, Piece, text_of
 from analyzer.tui.looks import ASCII, UNICODE
-from analyzer.tui.page import Page, text_of
+from analyzer.tui.page import Page
 
 STATES = {"live": "good", "paused": "odd", "ended": "bad"}
 LAG = 1 << 20

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from rich.style import Style
 from textual.app import App
-from textual.scrollbar import ScrollBarRender
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.theme import Theme
 
 BLUE, ORANGE, GREEN, RED, YELLOW, PINK = "#56b4e9", "#e69f00", "#2cb67d", "#ff6f4d", "#f0e442", "#cc79a7"
@@ -121,8 +121,15 @@ class AsciiScrollBarRender(ScrollBarRender):
     HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
-def dress(app: App[Any]) -> None:
-    """Give a program its themes, the one for dark terminals first."""
+def in_letters(keys: str) -> str:
+    """What Textual shows of keys, without signs."""
+    return "".join(ASCII_KEYS.get(character, character) for character in keys)
+
+
+def dress(app: App[Any], ascii_only: bool = False) -> None:
+    """Give a program its themes, the one for dark terminals first; and scroll bars without box drawing."""
+    if ascii_only:
+        ScrollBar.renderer = AsciiScrollBarRender
     for theme in (THEME, LIGHT_THEME):
         app.register_theme(theme)
     app.theme = THEME.name

@@ -15,8 +15,8 @@ from textual.widgets import Footer, Static
 from analyzer.api import Capture
 from analyzer.escape import cut, printable
 from analyzer.tui.headline import Headline
-from analyzer.tui.lines import Line, Lines, Piece
-from analyzer.tui.page import Page, text_of
+from analyzer.tui.lines import Line, Lines, Piece, text_of
+from analyzer.tui.page import Page
 from analyzer.tui.subject import Key, Subject
 
 LABEL = 160

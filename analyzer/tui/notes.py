@@ -13,8 +13,8 @@ from analyzer.api import Capture
 from analyzer.escape import printable
 from analyzer.tui.entries import Entries
 from analyzer.tui.headline import Headline
-from analyzer.tui.lines import Line, Lines, Piece
-from analyzer.tui.page import Page, text_of
+from analyzer.tui.lines import Line, Lines, Piece, text_of
+from analyzer.tui.page import Page
 from analyzer.tui.rungs import Kind
 from analyzer.tui.subject import Shown, Subject
 from dissectors.http.secrets import mask_text

@@ -1,4 +1,5 @@
-"""Octets on the wire, unmasked and inflated: three panes side by side, whose cursors stand on the same octet."""
+"""Octets on the wire, unmasked and inflated: three panes side by side. The cursors of the first two stand on the same
+octet; an inflated one comes of no octet of the wire alone."""
 
 from __future__ import annotations
 
@@ -11,8 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Static
 
-from analyzer.tui.lines import Line, Lines, Piece
-from analyzer.tui.page import text_of
+from analyzer.tui.lines import Line, Lines, Piece, text_of
 
 
 class HexLines(Lines):
@@ -121,11 +121,11 @@ class Octets(Vertical):
     """The tab. `places` tells, for an octet of a pane, what it is."""
 
     class Looked(Message):
-        """Another octet of the wire is looked at."""
+        """Another octet of the wire is looked at, or of what was inflated."""
 
-        def __init__(self, at: int) -> None:
+        def __init__(self, at: int, inflated: bool = False) -> None:
             super().__init__()
-            self.at = at
+            self.at, self.inflated = at, inflated
 
     def compose(self) -> ComposeResult:
         """The panes."""
@@ -185,5 +185,6 @@ class Octets(Vertical):
             wire = pane.at + header
             self.query_one("#wire", HexLines).step_to(wire)
         else:
+            self.post_message(self.Looked(pane.at, inflated=True))
             return
         self.post_message(self.Looked(wire))

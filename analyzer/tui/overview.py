@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.widgets import Footer, Static
 
 from analyzer.analysis.verdicts import duration
 from analyzer.api import Capture
 from analyzer.escape import cut
 from analyzer.schemas import FIN, RST, VERDICTS
-from analyzer.times import size
+from analyzer.times import clock, size
 from analyzer.tui.entries import Entries
 from analyzer.tui.headline import Headline
-from analyzer.tui.lines import Line, Lines, Piece
+from analyzer.tui.lines import Line, Lines, Piece, text_of
 from analyzer.tui.looks import STATE_STYLES, Signs
-from analyzer.tui.page import Page, text_of
+from analyzer.tui.page import TIMES, Page
 from analyzer.tui.plots import bars, beside, plot
 from analyzer.tui.subject import Shown, Subject
 from dissectors.schemas import NO_TIME
@@ -38,6 +40,8 @@ LABEL = 34
 TOGETHER = 1_000_000_000
 """ns within which ends count as one event."""
 MANY = 3
+DRAG = 2
+"""Columns that a mouse moves at least to drag: less is a click."""
 DOUBLINGS = 40
 """Sizes up to a terabyte."""
 
@@ -61,11 +65,27 @@ class OverviewLines(Lines):
         Binding("right,l", "screen.pan(1)", "earlier, later", key_display="h l", tooltip="later"),
     ]
 
+    class Zoomed(Message):
+        """The wheel asks for more or less time around a time."""
+
+        def __init__(self, factor: float, around: int) -> None:
+            super().__init__()
+            self.factor, self.around = factor, around
+
+    class Chose(Message):
+        """A stretch of time was dragged over."""
+
+        def __init__(self, window: tuple[int, int]) -> None:
+            super().__init__()
+            self.window = window
+
     def __init__(self, signs: Signs) -> None:
         super().__init__(id="overview")
         self.signs = signs
         self.entries: Entries = None  # type: ignore[assignment]  # before the first snapshot
         self.window = (0, 1)
+        self._dragged = -1
+        """The column where a drag began, -1 while there is none."""
 
     def show(self, entries: Entries) -> None:
         """Another snapshot."""
@@ -103,6 +123,40 @@ class OverviewLines(Lines):
         if not 0 <= last < room:
             return [*label, Piece("".join(marks), life)]
         return [*label, Piece("".join(marks[:last]), life), Piece(letter, style), Piece("".join(marks[last + 1 :]))]
+
+    def time_at(self, x: int) -> int:
+        """The time at a column of the list's own."""
+        start, stop = self.window
+        room = max(self.scrollable_content_region.width - LABEL - 1, 10)
+        return start + (stop - start) * max(min(x - LABEL, room - 1), 0) // (room - 1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """With Ctrl: nearer."""
+        self._wheel(event, 0.5)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """With Ctrl: further away."""
+        self._wheel(event, 2)
+
+    def _wheel(self, event: events.MouseEvent, factor: float) -> None:
+        if event.ctrl:
+            event.prevent_default()
+            event.stop()
+            self.post_message(self.Zoomed(factor, self.time_at(event.x)))
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Begin to drag over a stretch of time."""
+        self._dragged = event.x if event.x >= LABEL else -1
+        if self._dragged >= 0:
+            self.capture_mouse()
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """Look at that stretch."""
+        begin, self._dragged = self._dragged, -1
+        self.release_mouse()
+        if begin >= 0 and abs(event.x - begin) >= DRAG:
+            ends = self.time_at(begin), self.time_at(event.x)
+            self.post_message(self.Chose((min(ends), max(ends))))
 
     def columns(self, times: Array, room: int) -> Array:
         """Where times stand on a line of a width; outside of it where they are outside of the window."""
@@ -172,13 +226,12 @@ class OverviewPage(Page):
         if lines.entries is None:
             return
         start, stop = lines.window
-        zero = lines.entries.span[0]
         room = max(lines.scrollable_content_region.width - LABEL - 1, 10)
         ticks = max(room // 14, 1)
         marks = ""
         for tick in range(ticks):
-            at = start + (stop - start) * tick // ticks - zero
-            marks += f"{self.signs.tick}+{duration(at)}".ljust(room // ticks)
+            at = start + (stop - start) * tick // ticks
+            marks += f"{self.signs.tick}{self._when(at)}".ljust(room // ticks)
         ends = np.concatenate([lines.entries.snapshot[table]["end_time"] for table in ("closes", "encrypted")])
         columns = lines.columns(ends[ends != NO_TIME], room)
         counts = np.bincount(columns[(columns >= 0) & (columns < room)], minlength=room)
@@ -213,8 +266,7 @@ class OverviewPage(Page):
         inside = np.flatnonzero((times >= start) & (times <= stop))
         columns = lines.columns(times[inside], wide)
         rate = np.bincount(columns, minlength=wide)[:wide]
-        zero = lines.entries.span[0]
-        ends = (f"+{duration(start - zero)} ", f" +{duration(stop - zero)}")
+        ends = (f"{self._when(start)} ", f" {self._when(stop)}")
         peak = int(rate.max(initial=0)) / max((stop - start) / wide / 1e9, 1e-9)
         return [
             plot(f"messages, peak {peak:.0f}/s", rate, height, ends, "client", self.signs),
@@ -268,6 +320,33 @@ class OverviewPage(Page):
         start, stop = self.query_one(OverviewLines).window
         middle, half = (start + stop) // 2, int((stop - start) * factor / 2)
         self._look(middle - half, middle + half)
+
+    def on_overview_lines_zoomed(self, event: OverviewLines.Zoomed) -> None:
+        """What is under the mouse stays there."""
+        start, stop = self.query_one(OverviewLines).window
+        span = int((stop - start) * event.factor)
+        before = (event.around - start) * span // max(stop - start, 1)
+        self._look(event.around - before, event.around - before + span)
+
+    def on_overview_lines_chose(self, event: OverviewLines.Chose) -> None:
+        """What was dragged over, in full."""
+        self._look(*event.window)
+
+    def action_times(self) -> None:
+        """Since start, or time of day: there is no row before."""
+        self.tui.times = 0 if TIMES[self.tui.times] == "time of day" else TIMES.index("time of day")
+        self.retime_all()
+
+    def retime(self) -> None:
+        """Times are told in another way."""
+        self._plotted = None
+        self._draw()
+
+    def _when(self, time: int) -> str:
+        """A time of the axis."""
+        if TIMES[self.tui.times] == "time of day":
+            return clock(time, self.tui.zone)[:12]
+        return f"+{duration(time - self.query_one(OverviewLines).entries.span[0])}"
 
     def action_pan(self, step: int) -> None:
         """A quarter of the window."""

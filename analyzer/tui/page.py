@@ -8,9 +8,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from analyzer.api import Capture
-from analyzer.tui.keymap import named
+from analyzer.tui.keymap import Named
 from analyzer.tui.lines import Lines
-from analyzer.tui.lines import text_of as text_of
 from analyzer.tui.looks import ASCII, UNICODE, Signs
 
 if TYPE_CHECKING:
@@ -24,11 +23,11 @@ TALL = 36
 """Lines of a screen that has room for the bits of a frame below its octets."""
 
 
-class Page(Screen[None]):
+class Page(Named, Screen[None]):
     """A screen that shows a snapshot and is told when there is another one. A subclass says which row its cursor stands
     on (`subject`) and which rows it shows (`shown`); what can be done with rows is in `actions`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = named([
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+f", "search", "search payloads", show=False),
         Binding("n", "hit(1)", "next hit of the search", show=False),
         Binding("N", "hit(-1)", "previous hit of the search", show=False),
@@ -39,13 +38,7 @@ class Page(Screen[None]):
         Binding("x", "export", "export", show=False),
         Binding("backslash", "zoom_pane", "zoom a pane", show=False),
         Binding("w", "times", "times", show=False),
-    ])  # fmt: skip
-
-    def __init_subclass__(cls, **options: bool) -> None:
-        """Every binding has a name, so that the user's file can give it other keys."""
-        if "BINDINGS" in cls.__dict__:
-            cls.BINDINGS = named(cls.__dict__["BINDINGS"])
-        super().__init_subclass__(**options)
+    ]
 
     @property
     def tui(self) -> FramescopeApp:
@@ -94,6 +87,9 @@ class Page(Screen[None]):
     def shown(self) -> Shown | None:
         """The rows that the screen shows."""
         return None
+
+    def look_apart(self) -> None:
+        """Take what was done apart, now and then."""
 
     def retime(self) -> None:
         """Times are told in another way."""
@@ -152,6 +148,10 @@ class Page(Screen[None]):
     def action_times(self) -> None:
         """Since start, since the last row, time of day: everywhere."""
         self.tui.times = (self.tui.times + 1) % len(TIMES)
+        self.retime_all()
+
+    def retime_all(self) -> None:
+        """Tell times on all screens as they are told now."""
         for screen in self.app.screen_stack:
             if isinstance(screen, Page):
                 screen.retime()

@@ -14,7 +14,7 @@ from analyzer.api import Capture
 from analyzer.schemas import GAP
 from analyzer.tui.entries import Entries, Entry
 from dissectors.schemas import NO_TIME
-from dissectors.tables import Array
+from dissectors.tables import Array, Table
 from dissectors.websocket.opcodes import PONG
 
 SILENCE = 1_000_000_000
@@ -91,9 +91,10 @@ class Rungs:
         return number == int(first[at]), number == int(last[at])
 
 
-def places_of(capture: Capture, entries: Entries, entry: Entry, frames: bool, show: Show,
-              expression: str = "") -> npt.NDArray[np.int64]:  # fmt: skip
-    """Places in FRAMES or MESSAGES that are shown of a connection.
+def places_of(capture: Capture, entries: Entries, entry: Entry, frames: bool, show: Show, expression: str = "",
+              among: Array | None = None) -> npt.NDArray[np.int64]:  # fmt: skip
+    """Places in FRAMES or MESSAGES that are shown of a connection; `among` are the rows for which `expression` holds,
+    where that is known.
 
     Raises: FilterError where `expression`, a filter on messages or frames, does not compile.
     """
@@ -102,12 +103,14 @@ def places_of(capture: Capture, entries: Entries, entry: Entry, frames: bool, sh
     if show is not Show.ALL:
         control = capture.snapshot[name]["opcode"][places] >= CONTROL
         places = places[control if show is Show.CONTROL else ~control]
+    if among is not None:
+        return places[np.isin(_rows(capture.snapshot[name], places), among, assume_unique=True)]
     return capture.view(name).choose(expression, places) if expression else places
 
 
-def rungs_of(capture: Capture, entries: Entries, entry: Entry, frames: bool, show: Show,
-             expression: str = "") -> Rungs:  # fmt: skip
-    """The story of a connection. `frames`: every frame a rung, else every message.
+def rungs_of(capture: Capture, entries: Entries, entry: Entry, frames: bool, show: Show, expression: str = "",
+             among: Array | None = None) -> Rungs:  # fmt: skip
+    """The story of a connection. `frames`: every frame a rung, else every message; `among` as of `places_of`.
 
     Raises: FilterError where `expression`, a filter on messages or frames, does not compile.
     """
@@ -116,7 +119,7 @@ def rungs_of(capture: Capture, entries: Entries, entry: Entry, frames: bool, sho
     if entry.encrypted >= 0:
         crossed = _part(Kind.ENCRYPTED, np.array([entry.encrypted]), np.array([entry.first]), np.array([0]))
     if entry.connection >= 0:
-        places = places_of(capture, entries, entry, frames, show, expression)
+        places = places_of(capture, entries, entry, frames, show, expression, among)
         crossed = _crossed(capture, frames, places)
         parts += [_notes(capture, entries.rows_of("notes", entry.connection))]
     elif entry.channel >= 0:
@@ -137,8 +140,11 @@ LATE = 2**62
 
 
 def _part(kind: Kind, ref: Array, time: Array, packet: Array) -> Part:
-    packets = np.where(packet < 0, LATE, packet).astype(np.int64)
-    return np.full(len(ref), kind, np.uint8), ref.astype(np.int64), time.astype(np.int64), packets
+    packets = packet.astype(np.int64, copy=False)
+    if len(packets) and int(packets.min()) < 0:
+        packets = np.where(packets < 0, LATE, packets)
+    times = time.astype(np.int64, copy=False)
+    return np.full(len(ref), kind, np.uint8), ref.astype(np.int64, copy=False), times, packets
 
 
 def _merged(crossed: Part, parts: list[Part]) -> tuple[Array, Array, Array]:
@@ -173,13 +179,35 @@ def _http(capture: Capture, entries: Entries, entry: Entry) -> list[Part]:
 
 def _crossed(capture: Capture, frames: bool, places: Array) -> Part:
     table = capture.snapshot["frames" if frames else "messages"]
-    time = table["time"][places]
-    rows = table.rows()[places]
+    run = _run(places)
+    time = table["time"][run]
+    rows = _rows(table, places)
     if frames:
-        return _part(Kind.FRAME, rows, time, table["last_packet"][places])
-    last = table["last_frame"][places]
-    last = np.where(last >= 0, last, table["first_frame"][places])
-    return _part(Kind.MESSAGE, rows, time, capture.snapshot["frames"].take("last_packet", last))
+        return _part(Kind.FRAME, rows, time, table["last_packet"][run])
+    last = table["last_frame"][run]
+    if len(last) and int(last.min()) < 0:
+        last = np.where(last >= 0, last, table["first_frame"][run])
+    return _part(Kind.MESSAGE, rows, time, _cells(capture.snapshot["frames"], "last_packet", last))
+
+
+def _rows(table: Table, places: Array) -> Array:
+    """Row numbers of places: the same where no row was left out."""
+    return places if sum(map(len, table.blocks)) == len(table) else table.rows()[places]
+
+
+def _run(places: Array) -> Array | slice:
+    """Places that follow one another as a slice: nothing is copied then."""
+    if len(places) and int(places[-1]) - int(places[0]) == len(places) - 1:
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places
+
+
+def _cells(table: Table, name: str, rows: Array) -> Array:
+    """`Table.take`, with one look at each cell where all rows are there: this is what a key waits for."""
+    column = table[name]
+    if len(rows) and len(column) == len(table) and int(rows.min()) >= 0 and int(rows.max()) < len(column):
+        return column[rows]
+    return table.take(name, rows)
 
 
 def _notes(capture: Capture, places: Array) -> Part:
@@ -230,7 +258,7 @@ def _trips(capture: Capture, entries: Entries, entry: Entry, frames: bool) -> tu
     pings = table["answers"][pongs]
     times = table.take("time", pings), table["time"][pongs]
     known = (times[0] != NO_TIME) & (times[1] != NO_TIME)
-    rows = np.concatenate([pings[known], table.rows()[pongs[known]]])
+    rows = np.concatenate([pings[known], _rows(table, pongs[known])])
     took = np.tile((times[1] - times[0])[known], 2)
     rows = table.take("first_frame", rows) if frames else rows
     order = np.argsort(rows, kind="stable")
@@ -239,17 +267,22 @@ def _trips(capture: Capture, entries: Entries, entry: Entry, frames: bool) -> tu
 
 def _joins(capture: Capture, kind: Array, ref: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Where messages in several frames begin and end among the rungs (RFC 6455 §5.4)."""
-    at = np.flatnonzero(kind == Kind.FRAME)
     frames = capture.snapshot["frames"]
-    rows = ref[at]
-    opcode, fin, direction = (frames.take(name, rows) for name in ("opcode", "fin", "direction"))
-    parts = (opcode < CONTROL) & ((opcode == 0) | (fin == 0))
+    whole = frames["opcode"]
+    parts = (whole < CONTROL) & ((whole == 0) | (frames["fin"] == 0))
+    if not parts.any():
+        return (NONE, NONE), (NONE, NONE)
+    by_row = np.zeros(len(frames), bool)
+    by_row[frames.rows()[parts]] = True
+    at = np.flatnonzero(kind == Kind.FRAME)
+    at = at[by_row[ref[at]]]
+    opcode, direction = (frames.take(name, ref[at]) for name in ("opcode", "direction"))
     found = []
     for side in (0, 1):
-        mine = np.flatnonzero(parts & (direction == side))
-        begins = np.flatnonzero(opcode[mine] != 0)
+        mine = at[direction == side]
+        begins = np.flatnonzero(opcode[direction == side] != 0)
         ends = np.append(begins[1:], len(mine)) - 1
-        found.append((at[mine[begins]], at[mine[ends]]) if len(begins) else (NONE, NONE))
+        found.append((mine[begins], mine[ends]) if len(begins) else (NONE, NONE))
     return found[0], found[1]
 
 

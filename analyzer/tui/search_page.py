@@ -16,9 +16,9 @@ from analyzer.errors import FilterError
 from analyzer.escape import cut, printable
 from analyzer.times import clock, count, size
 from analyzer.tui.headline import Headline
-from analyzer.tui.lines import Line, Lines, Piece
+from analyzer.tui.lines import Line, Lines, Piece, text_of
 from analyzer.tui.needles import MODES, needle
-from analyzer.tui.page import Page, text_of
+from analyzer.tui.page import Page
 from analyzer.tui.search import Hit, Search
 from analyzer.tui.subject import Shown, Subject
 from dissectors.http.secrets import mask_text

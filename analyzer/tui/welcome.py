@@ -11,9 +11,8 @@ from textual.widgets import Footer, Static
 from analyzer.bundled import PREFIX, names, stories
 from analyzer.escape import printable
 from analyzer.live.interfaces import busy
-from analyzer.tui.lines import Line, Lines, Piece
-from analyzer.tui.looks import dress
-from analyzer.tui.page import text_of
+from analyzer.tui.lines import Line, Lines, Piece, text_of
+from analyzer.tui.looks import dress, in_letters
 from analyzer.tui.state import recent
 
 TITLE = ("framescope", "Why did that WebSocket close? Open a capture with  framescope FILE...  or choose one here.")
@@ -54,6 +53,14 @@ class Welcome(App[str]):
     CSS_PATH = "screens.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,escape", "quit", "quit")]
 
+    def __init__(self, ascii_only: bool = False) -> None:
+        super().__init__()
+        self.ascii = ascii_only
+
+    def get_key_display(self, binding: Binding) -> str:
+        """A key's name; without box drawing in letters."""
+        return in_letters(super().get_key_display(binding)) if self.ascii else super().get_key_display(binding)
+
     def compose(self) -> ComposeResult:
         """The parts."""
         yield Static(text_of([Piece(TITLE[0], "title")], [Piece(TITLE[1])]), id="welcome", markup=False)
@@ -62,7 +69,8 @@ class Welcome(App[str]):
 
     def on_mount(self) -> None:
         """Begin."""
-        dress(self)
+        dress(self, self.ascii)
+        self.screen.set_class(self.ascii, "ascii")
         self.query_one(Choices).focus()
 
     def on_lines_chosen(self) -> None:

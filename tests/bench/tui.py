@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import resource
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ os.environ["TEXTUAL_ANIMATIONS"] = "none"
 SIZE = (140, 45)
 SMALL = "sample:tour"
 LOOKS = 5
+REPEAT = 1 / 30
+"""Seconds between two repeats of a key that is held down, as keyboards do it."""
 
 
 def resident() -> float:
@@ -34,34 +38,54 @@ class Keys:
     def __init__(self, app: Any) -> None:
         self.app = app
         self.drawn = asyncio.Event()
+        self._effect: Callable[[], bool] = bool
         display = app._display
 
         def shown(screen: Any, renderable: Any) -> None:
             display(screen, renderable)
-            self.drawn.set()
+            if self._effect():
+                self.drawn.set()
 
         app._display = shown
 
-    async def press(self, key: str) -> float:
-        """ms until the cursor stands elsewhere and that was drawn. Pilot.press waits until the process is idle, which
-        it is not while a capture is read."""
-        from analyzer.tui.lines import Lines
-
-        lines = self.app.screen.query(Lines).first()
-        here, before = lines.cursor, time.perf_counter()
-        self.app.simulate_key(key)
-        while lines.cursor == here and time.perf_counter() - before < 1:
-            await asyncio.sleep(0.0005)
+    async def press(self, key: str, effect: Callable[[], bool]) -> float:
+        """ms until something holds, and that was drawn; not a number where that takes more than a second. Pilot.press
+        waits until the process is idle, which it is not while a capture is read."""
+        before = time.perf_counter()
+        self._effect = effect
         self.drawn.clear()
+        self.app.simulate_key(key)
         try:
             await asyncio.wait_for(self.drawn.wait(), 1)
         except TimeoutError:
             return float("nan")
         return (time.perf_counter() - before) * 1000
 
+    async def move(self, key: str) -> float:
+        """ms until the cursor stands elsewhere."""
+        from analyzer.tui.lines import Lines
+
+        lines = self.app.screen.query(Lines).first()
+        here = lines.cursor
+        return await self.press(key, lambda: lines.cursor != here)
+
+    async def other_rungs(self, key: str) -> float:
+        """ms until a ladder shows other rungs."""
+        from analyzer.tui.ladder import LadderLines
+
+        lines = self.app.screen.query_one(LadderLines)
+        rungs = lines.rungs
+        return await self.press(key, lambda: lines.rungs is not rungs)
+
+    async def look(self) -> None:
+        """Wait until something is drawn."""
+        self._effect = lambda: True
+        self.drawn.clear()
+        await self.drawn.wait()
+
     async def told(self, what: str, keys: list[str]) -> None:
         """Press keys one after the other."""
-        took = [await self.press(key) for key in keys]
+        took = [await self.move(key) for key in keys]
         say(what, took)
 
 
@@ -69,7 +93,25 @@ def say(what: str, took: list[float]) -> None:
     """One line."""
     took = [one for one in took if one == one]
     if took:
-        print(f"{what}: median {statistics.median(took):.0f} ms a key, worst {max(took):.0f} ms, of {len(took)}")
+        late = sorted(took)[int(len(took) * 0.95)]
+        print(f"{what}: median {statistics.median(took):.0f} ms a key, 95 % within {late:.0f} ms,"
+              f" worst {max(took):.0f} ms, of {len(took)}")  # fmt: skip
+
+
+async def untouched(path: str) -> None:
+    """How long it takes to read a capture while nobody types, beside the command line's time."""
+    from analyzer.bundled import resolve
+    from analyzer.capture.files import open_source
+    from analyzer.tui.app import FramescopeApp
+
+    before = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "analyzer", "summary", path], stdout=subprocess.DEVNULL, check=True)
+    summary, started = time.perf_counter() - before, time.perf_counter()
+    app = FramescopeApp(open_source([resolve(path)]))
+    async with app.run_test(size=SIZE):
+        while app.reading:
+            await asyncio.sleep(0.02)
+        print(f"read whole, untouched, after {time.perf_counter() - started:.2f} s; a summary takes {summary:.2f} s")
 
 
 async def measure(path: str) -> None:
@@ -100,8 +142,7 @@ async def measure(path: str) -> None:
             app.simulate_key("enter")
             while not (app.screen.query(LadderLines) and app.screen.query_one(LadderLines).length()):
                 await asyncio.sleep(0.0005)
-            keys.drawn.clear()
-            await keys.drawn.wait()
+            await keys.look()
             took.append((time.perf_counter() - before) * 1000)
             rungs = app.screen.query_one(LadderLines).length()
             app.simulate_key("escape")
@@ -115,11 +156,7 @@ async def measure(path: str) -> None:
         await keys.told("end and home", ["end", "home"] * 10)
         print(f"views hold {resident() - held:.0f} MB more than before the first ladder")
         for key in ("f", "d"):
-            before = time.perf_counter()
-            app.simulate_key(key)
-            keys.drawn.clear()
-            await keys.drawn.wait()
-            print(f"key {key}: {(time.perf_counter() - before) * 1000:.0f} ms")
+            print(f"key {key}: {await keys.other_rungs(key):.0f} ms")
     assert app.capture is not None
     _filters(app.capture)
     print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
@@ -139,8 +176,9 @@ async def _while_reading(app: Any, keys: Keys) -> None:
             await asyncio.sleep(0.5)
         where = "ladder" if len(app.screen_stack) > 2 else "list"
         for key in ("j", "pagedown", "end", "home") if where == "ladder" else ("j", "k"):
-            took[where].append(await keys.press(key))
-        await asyncio.sleep(0.02)
+            before = time.perf_counter()
+            took[where].append(await keys.move(key))
+            await asyncio.sleep(max(REPEAT - (time.perf_counter() - before), 0))
     for where, times in took.items():
         say(f"while reading, in the {where}", times)
 
@@ -182,12 +220,12 @@ async def first_rows(path: str) -> None:
         keys = Keys(app)
         while not (app.screen.query(ConnectionLines) and app.screen.query_one(ConnectionLines).length()):
             await asyncio.sleep(0.001)
-        keys.drawn.clear()
-        await keys.drawn.wait()
+        await keys.look()
         print("drawn", flush=True)
 
 
 if __name__ == "__main__":
+    gc.set_threshold(100_000, 20, 20)  # as the command does
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file")
     parser.add_argument("--first-rows", action="store_true", help="open it, say when the rows are there, and end")
@@ -196,4 +234,6 @@ if __name__ == "__main__":
         asyncio.run(first_rows(options.file))
     else:
         start_up()
+        asyncio.run(untouched(options.file))
+        gc.collect()
         asyncio.run(measure(options.file))

@@ -85,6 +85,7 @@ def test_connections_appear_and_the_cursor_stays(tmp_path: Path) -> None:
         await until(pilot, lambda: "+10 new" in text_of_screen(app))
         assert "live" in text_of_screen(app)
         assert "frames/s" in text_of_screen(app)
+        assert "F follow" in text_of_screen(app)
 
     play(tmp_path / "growing.pcapng", act)
 

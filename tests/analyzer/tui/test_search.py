@@ -117,6 +117,16 @@ def test_work_apart_tells_fails_and_is_stopped(fork: bool) -> None:
     assert not apart.running
 
 
+@pytest.mark.parametrize("fork", [True, False])
+def test_a_pipe_that_the_work_writes_to_and_nobody_reads_is_a_failure(fork: bool) -> None:
+    def fail(tell: Tell) -> None:
+        raise BrokenPipeError("nobody reads")
+
+    apart = Apart(fail, fork)
+    waited(apart)
+    assert apart.failure == "BrokenPipeError: nobody reads"
+
+
 def test_a_process_that_dies_is_told() -> None:
     import os
 

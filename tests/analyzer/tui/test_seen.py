@@ -318,7 +318,7 @@ def test_no_color_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_typed_holds_the_reading_for_a_moment() -> None:
     def look(app: FramescopeApp) -> float:
-        return app._reader._held
+        return app._reader._typed
 
     assert play("sample:tour", look=look) == 0
     assert play("sample:tour", ("j",), look=look) > 0
