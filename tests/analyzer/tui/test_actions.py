@@ -154,8 +154,12 @@ def test_notes_lead_to_their_place(tmp_path: Path) -> None:
     path.write_bytes(pcap(talk.packets()))
     shown = play(path, ("v",))
     assert "client-not-masked" in shown or "mask" in shown
-    ladder = play(path, ("v", "enter", "j", "enter"), look=lambda app: app.screen.query_one(LadderLines))
-    assert ladder.rungs.kind[ladder.cursor] == Kind.NOTE
+
+    def kind(app: FramescopeApp) -> int:
+        lines = app.screen.query_one(LadderLines)
+        return int(lines.rungs.kind[lines.cursor])
+
+    assert play(path, ("v", "enter", "j", "enter"), look=kind) == Kind.NOTE
 
 
 def test_the_overview_zooms_and_tells_what_fell_together(tmp_path: Path) -> None:
