@@ -60,6 +60,7 @@ EXCHANGES = Schema(
         Column("status", "u2", "status code of the final response", null=0, source="RFC 9110 §15"),
         text("reason", "reason phrase of the final response", "RFC 9112 §4"),
         text("server_software", "Server of the response", "RFC 9110 §10.2.4"),
+        text("protocol", "what the Upgrade of a 101 names", "RFC 9110 §7.8"),
         Column("interim", "u1", "number of 1xx responses before the final one", source="RFC 9110 §15.2"),
         Column("request_offset", "i8", "where the request head starts", "offset", null=-1),
         Column("request_head", "u4", "length of the request head", "octets"),

@@ -27,7 +27,7 @@ def exchange_row(exchange: Exchange, channel: int, request: Place, response: Pla
         style = LONG_POLL
     return (
         channel, exchange.direction, style, exchange.method, exchange.target, exchange.host, exchange.user_agent,
-        exchange.status, exchange.reason, exchange.server, exchange.interim,
+        exchange.status, exchange.reason, exchange.server, exchange.protocol, exchange.interim,
         exchange.request_offset, exchange.request_head, exchange.request_body,
         exchange.response_offset, exchange.response_head, exchange.response_body, exchange.complete,
         request.packet, response.packet, last.packet, request.time, response.time, last.time,

@@ -22,7 +22,7 @@ from dissectors.websocket.frame_walk import walk as walk_frames
 from dissectors.websocket.message_walk import Folds, MessageRows
 from dissectors.websocket.message_walk import resume as resume_messages
 from dissectors.websocket.message_walk import walk as walk_messages
-from dissectors.websocket.modes import AHEAD, HEADER, LOOK, LOST, PAYLOAD, UNASKED, UNSTARTED
+from dissectors.websocket.modes import AHEAD, HEADER, LOOK, LOST, MANY, PAYLOAD, UNASKED, UNSTARTED
 from dissectors.websocket.scanner import frame_columns
 
 
@@ -116,6 +116,8 @@ class Framing:
             )  # fmt: skip
             walk_messages(self.folds, self._events, self._message_rows, self._note_rows, run.octets)
             self._events.clear()
+            if self._frame_rows.count >= MANY or self._note_rows.count >= MANY:
+                self._append()
             if at < len(run.slot):
                 rest.append((run, at))
             if self._parked.count:

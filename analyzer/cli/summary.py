@@ -324,6 +324,7 @@ def _exchanges(snapshot: Snapshot, chosen: Rows, page: Page, manner: Manner) -> 
         took = view.values("duration", np.array([place]))[0]
         style = {0: "", 3: "  long poll, by its wait", 4: "  webhook, by its headers"}.get(cells["style"], "")
         status = f"{cells['status']} {manner.text(view.text(cells['reason']))}"
+        status += f" to {manner.text(view.text(cells['protocol']))}" if cells["protocol"] else ""
         if not cells["status"]:
             status, took = "no response in the capture", None
         asked = f"{manner.text(view.text(cells['method']))} {manner.target(view.text(cells['target']))}"

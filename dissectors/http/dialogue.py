@@ -61,6 +61,7 @@ class Exchange(NamedTuple):
     status: int
     reason: str
     server: str
+    protocol: str
     interim: int
     request_offset: int
     request_head: int
@@ -565,7 +566,8 @@ class Dialogue:
         exchange = Exchange(
             self.client, asked.style, head.first, head.second, headers.get("host", ""), headers.get("user-agent", ""),
             _status(answer) if answer else 0, answer.third if answer else "",
-            answer.get("server") if answer else "", min(asked.interim, 255), asked.offset, asked.length, asked.body,
+            answer.get("server") if answer else "", answer.get("upgrade") if answer and answer.second == "101" else "",
+            min(asked.interim, 255), asked.offset, asked.length, asked.body,
             asked.answer_offset, asked.answer_length, asked.answer_body, complete, asked.mark, asked.answer_mark, mark,
             handshake,
         )  # fmt: skip

@@ -175,8 +175,8 @@ class Openings:
         handshake = upgrade.handshake
         if handshake.result != ACCEPTED or handshake.accept_verdict != RIGHT:
             return None
-        if upgrade.starts != (len(request), len(response)):
-            return None
+        if upgrade.starts != (len(request), len(response)) or dialogue.exchanges[0].request_head != len(request):
+            return None  # content stands behind a head
         if len(self._known) >= REMEMBERED:
             self._known.clear()
         opening = Opening(self._count, dialogue.exchanges[0], handshake)

@@ -14,7 +14,7 @@ cdef class NoteRows(Growing):
 cdef class Parked(Growing):
     pass
 
-cdef int HEADER, PAYLOAD, LOST, LOOK, MEDIUM, HIGH, GOOD
+cdef int HEADER, PAYLOAD, LOST, LOOK, MANY, MEDIUM, HIGH, GOOD
 cdef long long LAST, TOP
 
 cdef class Directions:

@@ -35,7 +35,7 @@ framing is lost, or that the direction has ended."""
 
 # typed copies
 HEADER, PAYLOAD, LOST = modes.HEADER, modes.PAYLOAD, modes.LOST
-LOOK = modes.LOOK
+LOOK, MANY = modes.LOOK, modes.MANY
 
 MEDIUM, HIGH = 32, 64
 """Bits of evidence from which on frames behind a loss have medium and high confidence."""
@@ -396,9 +396,11 @@ def walk(
 ) -> int:
     """Walk spans from the `first` on, in the order of delivery. Kind 0 is data, which stands in `octets` at its
     position; kind 1 is a gap; 4 and 5 end a direction; others are passed over. Spans of one slot may repeat offsets;
-    where they leave some out, framing is lost. Returns how far it came: behind the last span, or where a span
-    made its slot ripe for a look."""
+    where they leave some out, framing is lost. Returns how far it came: behind the last span, where a span made its
+    slot ripe for a look, or before one where there are `MANY` events."""
     for span in range(first, len(slot_of)):
+        if events.count >= MANY:
+            return span
         slot = slot_of[span]
         kind = kind_of[span]
         if kind > 1:

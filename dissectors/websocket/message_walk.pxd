@@ -20,7 +20,7 @@ cdef class Folds:
     cdef public dict whole
     cdef public list inflaters, control, pings, ahead, windows
     cdef long long[:] open, opcode, compressed, frames, length, inflated, inflate, text, missing, first_frame
-    cdef long long[:] first_time, start, takeover, deflate, lost, control_missing, control_time, close_row
+    cdef long long[:] first_time, start, takeover, deflate, lost, control_missing, control_time, close_row, close_packet
     cdef long long[:] messages, octets, inflated_octets, since, ping_count, last_time, recovered, holes
 
     cpdef object reserve(self, long long slots)

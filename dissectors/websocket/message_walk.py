@@ -105,6 +105,7 @@ class Folds:
         self.control_missing = whole["control_missing"].data
         self.control_time = whole["control_time"].data
         self.close_row = whole["close_row"].data
+        self.close_packet = whole["close_packet"].data
         self.messages = whole["messages"].data
         self.octets = whole["octets"].data
         self.inflated_octets = whole["inflated_octets"].data
@@ -133,8 +134,8 @@ class Folds:
 
 _STATE = ("open", "opcode", "compressed", "frames", "length", "inflated", "inflate", "text", "missing", "first_frame",
           "first_time", "start", "takeover", "deflate", "lost", "control_missing", "control_time", "close_row",
-          "messages", "octets", "inflated_octets", "since", "ping_count", "last_time", "recovered",
-          "holes")  # fmt: skip
+          "messages", "octets", "inflated_octets", "since", "ping_count", "last_time", "recovered", "holes",
+          "close_packet")  # fmt: skip
 
 
 def checkpoint(folds: Folds, slot: int, row: int) -> None:
@@ -332,7 +333,9 @@ def end_control(folds: Folds, rows: MessageRows, notes: NoteRows, slot: int, fir
     if opcode == 8:
         if folds.close_row[slot] < 0:
             folds.close_row[slot] = number
-            answers = folds.close_row[slot ^ 1]
+            folds.close_packet[slot] = packet
+            if folds.close_packet[slot ^ 1] <= packet:  # the other direction may have been read first
+                answers = folds.close_row[slot ^ 1]
     elif opcode == 9 and not complete:
         folds.holes[slot] |= UNASKED  # a Pong may carry what is missing
     elif opcode == 9:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dissectors.http.openings import Found, Openings, Places
-from tests.outcome import everything
+from tests.outcome import everything, snapshot_of
 from tests.wire.captures import pcap
 from tests.wire.frames import CLOSE, TEXT, close_payload
 from tests.wire.handshakes import request, response
@@ -139,3 +139,14 @@ def test_many_kinds_among_each_other_keep_their_order() -> None:
 def test_an_accept_value_may_be_shorter_than_all_that_is_left(value: str) -> None:
     answer = f"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: {value}\r\n\r\n"
     assert read_all(Openings(), (request(), answer.encode())) == []
+
+
+def test_frames_start_behind_the_content_of_a_request() -> None:
+    talks = [
+        Talk(client=("10.0.0.9", 1000 + number)).open().send("C", request(key=key_of(number), body=b"abc"))
+        .send("S", response(key_of(number))).frame("C", TEXT, "hi").fin("C").fin("S")
+        for number in range(3)
+    ]  # fmt: skip
+    snapshot = snapshot_of(pcap(sorted(packet for talk in talks for packet in talk.packets())))
+    assert snapshot["frames"]["payload_length"].tolist() == [2, 2, 2]
+    assert not len(snapshot["notes"])
