@@ -522,9 +522,9 @@ class Capture:
         return found
 
     def table(self, name: str) -> Table:
-        """A table: `table["column"]` is a numpy array over all its rows, or a KeyError that names the nearest. Cells are
-        as they are stored: codes of words and texts, and packets as rows of the table `packets`, from 0 on, where rows
-        of `frames` and the command line tell their numbers, from 1 on.
+        """A table: `table["column"]` is a numpy array over all its rows, or a KeyError that names the nearest. Cells
+        are as they are stored: codes of words and texts, and packets as rows of the table `packets`, from 0 on, where
+        rows of `frames` and the command line tell their numbers, from 1 on.
 
         Raises: UnknownName where there is no such table.
         """

@@ -118,6 +118,8 @@ class Session:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, pass_fds=pipes
             )
             if user := rights.caller():
+                import numpy.ma  # noqa: F401 - numpy does so late, when that user may not be able to read it
+
                 rights.become(user, keep=False)
             threading.Thread(target=self._listen, daemon=True).start()
             if self.request.pipe < 0:
