@@ -8,6 +8,7 @@ from importlib import import_module
 
 import pytest
 
+from analyzer.cli.about import WALKS
 from tests.conftest import ROOT, PlainWalks, module_is_plain
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
@@ -26,7 +27,7 @@ def test_every_package_is_installed() -> None:
 
 def test_every_walk_is_compiled_and_tested_plain() -> None:
     walks = dotted("*.pxd")
-    assert walks == {module["name"] for module in PROJECT["ext-modules"]} == set(PlainWalks.NAMES)
+    assert walks == {module["name"] for module in PROJECT["ext-modules"]} == set(PlainWalks.NAMES) == set(WALKS)
     assert all(module["optional"] for module in PROJECT["ext-modules"]), "without a compiler the build must go on"
 
 

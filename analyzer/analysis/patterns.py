@@ -74,7 +74,20 @@ UNSEEN_UPGRADE = Test(
 websockets, ws, aiohttp, Tornado and Spring say it."""
 
 
-UNAUTHORIZED = says("close_reason", "token", "unauthor", "not author", "authenticat", "credential", "forbidden")
+UNAUTHORIZED = (same("code", 1000, 1008) | least("code", 4000)) & says(
+    "close_reason",
+    "invalid token",
+    "token expired",
+    "expired token",
+    "token invalid",
+    "bad token",
+    "unauthor",
+    "not authori",
+    "authentication failed",
+    "authentication required",
+    "not authenticated",
+    "invalid credentials",
+)
 OTHER_VERSION = Test("a version other than 13", (least("version", 0) & ~same("version", 13)).holds)
 WANTS_UPGRADE = Test(
     "426, to a request that has them",
@@ -117,11 +130,12 @@ PATTERNS: tuple[Pattern, ...] = (
         "RFC 6455 §4.2.2, §4.4",
     ),
     Pattern(
-        49, "credentials-refused", "the server, or a proxy before it, wants credentials that the request did not have",
+        49, "credentials-refused",
+        "the server, or a proxy before it, wants credentials that the request did not have, or refuses those it had",
         HIGH, _refused(401, 407),
         ("send a fresh token or cookie",
          "browsers send no Authorization header with a WebSocket: use a cookie or a ticket"),
-        "RFC 9110 §15.5.2, §15.5.8", ("credentials that expired, or are wrong",),
+        "RFC 9110 §15.5.2, §15.5.8",
     ),
     Pattern(
         50, "origin-refused", "the server does not allow this Origin", HIGH,
@@ -171,7 +185,7 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         57, "accept-wrong", "the server answered the key wrongly, and the client gave the connection up", HIGH,
         same("result", 1, words="was opened") & same("accept_verdict", 2, 3, words="a wrong or no accept value")
-        & (CLIENT_ENDS | BY_CLIENT),
+        & most("frames", 1, words="no message crossed") & (CLIENT_ENDS | BY_CLIENT),
         ("compute Sec-WebSocket-Accept as RFC 6455 §4.2.2 says",
          "look for a cache or proxy that answered for the server"),
         "RFC 6455 §4.1",
@@ -230,7 +244,7 @@ PATTERNS: tuple[Pattern, ...] = (
         ("get a fresh token and connect again", "compare the lifetime with the token's"),
         "https://www.iana.org/assignments/websocket",
         ("another policy of the server: 1008 is a framework's default refusal",),
-        same("code", 3000, 3003, 4401, 4403, words="a code that says so") | UNAUTHORIZED,
+        same("code", 3000, 3003, 4401, 4403, words="a code that says so"),
     ),
     Pattern(
         19, "socketio-ping-timeout", "Socket.IO's ping was not answered within pingTimeout", MEDIUM,

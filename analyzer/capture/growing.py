@@ -57,7 +57,8 @@ class Part:
 
     def extent(self) -> int:
         """Octets that it has, or had when it left."""
-        return self.supply.size() if self.supply is not None else self.at
+        supply = self.supply  # another thread may let it go
+        return supply.size() if supply is not None else self.at
 
     def leave(self) -> None:
         """Let go of the octets."""

@@ -11,6 +11,7 @@ import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import IO, Any, Protocol
 
 SPOOL_LIMIT = 64 << 30
@@ -105,8 +106,12 @@ class Expanded:
             elif self.expanded + len(piece) > self.limit:
                 self.ended, self.trouble = True, f"expands to more than {self.limit} octets: the rest is not read"
             else:
-                self.spool.write(piece)
-                self.spool.flush()
+                try:
+                    self.spool.write(piece)
+                    self.spool.flush()
+                except OSError as error:
+                    self.ended, self.trouble = True, f"does not fit into the temporary folder: {error.strerror}"
+                    return
                 self.expanded += len(piece)
 
     def read_into(self, view: memoryview, at: int) -> int:
@@ -136,7 +141,8 @@ class Expanded:
 
     def close(self) -> None:
         """Drop the spool."""
-        self.spool.close()
+        with suppress(OSError):  # what did not fit is written once more
+            self.spool.close()
         if self.source is not sys.stdin.buffer:
             self.source.close()
 

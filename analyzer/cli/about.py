@@ -23,9 +23,8 @@ WALKS = (
     "analyzer.capture.walk", "analyzer.streams.copies", "analyzer.streams.delivery", "analyzer.streams.figures",
     "analyzer.streams.flow_walk", "analyzer.streams.gaps", "analyzer.streams.segment_walk", "analyzer.streams.segments",
     "analyzer.streams.sequence", "analyzer.streams.spans", "analyzer.streams.starts", "analyzer.streams.withholding",
-    "dissectors.columns",
-    "dissectors.websocket.frame_walk", "dissectors.websocket.inflating", "dissectors.websocket.masking",
-    "dissectors.websocket.message_walk",
+    "dissectors.columns", "dissectors.websocket.frame_walk", "dissectors.websocket.header_search",
+    "dissectors.websocket.inflating", "dissectors.websocket.masking", "dissectors.websocket.message_walk",
 )  # fmt: skip
 """The hot modules, which are compiled where the package was built with a C compiler."""
 

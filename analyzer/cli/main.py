@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from errno import EBADF, EDQUOT, EFBIG, EIO, ENOSPC
+from errno import EBADF, EDQUOT, EFBIG, ENOSPC
 from textwrap import fill
 from typing import NoReturn
 
@@ -18,7 +18,7 @@ from analyzer.errors import ExitStatus, FramescopeError
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
-FULL = (ENOSPC, EDQUOT, EFBIG, EIO, EBADF)
+FULL = (ENOSPC, EDQUOT, EFBIG, EBADF)
 COMMAND = "framescope"
 ON_CAPTURES = ("summary", "explain", "check", *TABLES)
 

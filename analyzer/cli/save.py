@@ -29,8 +29,9 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("say what to save", "--connection c24 for its packets, or --message 17 for its payload")
     if options.output in (None, "-") and sys.stdout.isatty():
         raise UsageError("octets are not for a terminal", "-o FILE writes a file, or pipe them on")
-    not_onto(options.output, options.files)
-    source = open_source([resolve(path) for path in options.files])
+    paths = [resolve(path) for path in options.files]
+    not_onto(options.output, paths)
+    source = open_source(paths)
     try:
         tell, end = progress_bar(options.quiet)
         try:

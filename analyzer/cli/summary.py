@@ -290,7 +290,7 @@ def _encrypted(snapshot: Snapshot, rows: Rows, page: Page, manner: Manner) -> No
         return
     page.line()
     page.line(page.style("encrypted", "bold"))
-    places = np.searchsorted(view.rows, rows[:SOME_EXCHANGES])
+    places = rows[:SOME_EXCHANGES]
     names = ("connection", "client_address", "client_port", "server_address", "server_port", "server_name", "protocols")
     for place, *values in zip(places.tolist(), *(view.values(name, places) for name in names), strict=True):
         key, *ends, server_name, protocols = values

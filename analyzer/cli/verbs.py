@@ -38,8 +38,9 @@ PREVIEW = 80
 def run(options: argparse.Namespace) -> int:
     """Run; returns the exit status."""
     zone = zone_of(options.tz)
-    not_onto(options.output, options.files)
-    source = open_source([resolve(path) for path in options.files])
+    paths = [resolve(path) for path in options.files]
+    not_onto(options.output, paths)
+    source = open_source(paths)
     try:
         tell, end = progress_bar(options.quiet)
         try:
@@ -218,25 +219,27 @@ def _write(options: argparse.Namespace, snapshot: Snapshot, view: View, places: 
 
 def _beside(options: argparse.Namespace, view: View, places: npt.NDArray[np.int64],
             zone: tzinfo) -> dict[str, npt.NDArray[np.int64]] | None:  # fmt: skip
-    """Rows of other tables that a summary tells of, where the options choose: what is of the connections chosen, or,
+    """Places in other tables that a summary tells of, where the options choose: what is of the connections chosen, or,
     where none is chosen by itself, fits the other options. None where nothing is chosen."""
     by_itself = bool(options.connection or options.filter is not None)
     if not (by_itself or options.since or options.until or options.host):
         return None
     snapshot = view.snapshot
     channels = np.unique(view.table["channel"][places])
-    found = {"notes": np.flatnonzero(np.isin(snapshot["notes"]["channel"], channels))}
-    of = view.snapshot["closes"]["incident"][view.rows[places]]
-    found["incidents"] = np.unique(of[of >= 0])
+    found = {}
     for name in ("exchanges", "encrypted"):
         other = View(snapshot, name)
         if not by_itself:
             wanted = argparse.Namespace(**{**vars(options), "verb": name, "connection": None, "limit": None})
-            found[name] = other.rows[choose(other, wanted, zone)]
+            found[name] = choose(other, wanted, zone)
         elif name == "exchanges":
             found[name] = np.flatnonzero(np.isin(snapshot[name]["channel"], channels))
         else:
             found[name] = np.empty(0, np.int64)
+    channels = np.union1d(channels, snapshot["exchanges"]["channel"][found["exchanges"]])
+    found["notes"] = np.flatnonzero(np.isin(snapshot["notes"]["channel"], channels))
+    of = np.append(snapshot["closes"]["incident"][places], snapshot["encrypted"]["incident"][found["encrypted"]])
+    found["incidents"] = np.unique(of[of >= 0])
     return found
 
 

@@ -360,6 +360,8 @@ class LadderPage(Page):
         sieve, capture = self._sieves.take(), self.tui.capture
         if sieve is None or capture is None:
             return
+        if not sieve.running:
+            self._sieves.go_on(capture, self._all_places(capture))  # what came meanwhile
         told = Piece(self._sieves.words(), "odd")
         if sieve.failure:
             told = Piece(f"failed: {printable(sieve.failure)}", "bad")

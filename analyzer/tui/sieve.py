@@ -19,6 +19,7 @@ OCTETS = 4 << 20
 """And octets."""
 SOON = 1 << 20
 """Octets of payload that are looked at at once: a key does not wait for them."""
+FAR = 1 << 40
 ROW = 1 << 9
 """Octets that looking at a row costs at least."""
 
@@ -26,7 +27,8 @@ ROW = 1 << 9
 def costs_of(capture: Capture, name: str, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """What it costs to look into the payloads of rows, in octets."""
     table = capture.snapshot[name]
-    octets = table["payload_length" if name == "frames" else "length"][places].astype(np.int64)
+    octets = table["payload_length" if name == "frames" else "length"][places]
+    octets = np.minimum(octets, FAR).astype(np.int64)  # a frame may say that it has 2^63 octets and more
     return np.maximum(octets, table["inflated"][places]) + ROW if name == "messages" else octets + ROW
 
 
@@ -119,7 +121,7 @@ class Sieves:
 
     def begin(self, expression: str, name: str, capture: Capture, places: npt.NDArray[np.int64]) -> None:
         """Another filter; the one that holds stays meanwhile."""
-        if self.coming is not None and self.coming.expression == expression:
+        if self.coming is not None and self.coming.expression == expression and not self.coming.failure:
             return
         self.stop()
         self.coming = Sieve(expression, name)

@@ -23,10 +23,10 @@ _BEARER = re.compile(r"(?i)\b(bearer|basic)[ .]+[\w.~+/=-]{6,}")
 _USER = re.compile(r"(?<=://)([^\s/@:?#]{0,200}):[^\s/@?#]{1,200}(?=@)")
 """A password before the host (RFC 3986 §3.2.1)."""
 _ELEMENT = re.compile(rf"(?i)(<(?:{_NAMES})>)[^<]+")
-_WHOLE = re.compile(rf"(?i)(\b{_SECRET}[\"']?\s*:\s*)(?:\[[^\]]*\]?|\{{[^}}]*}}?)")
+_WHOLE = re.compile(rf"(?i)(\b{_SECRET}[\"']?\s*[:=]\s*)(?:\[[^\]]*\]?|\{{[^}}]*}}?)")
 """A list or an object of secrets."""
 _ASSIGNED = re.compile(
-    rf"(?i)([\"']?\b(?:{_NAMES})\b[\"']?\s*[:=]\s*)(\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|[^\s,;}}&\"'\[{{]+)"
+    rf"(?i)([\"']?\b(?:{_NAMES})\b[\"']?\s*[:=]\s*)(\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|[^\s,;}}&\"'\[{{][^\s,;}}&\"']*)"
 )
 """A text may be cut off in the middle."""
 

@@ -42,7 +42,7 @@ CASES: dict[str, tuple[Given, Given]] = {
     "request-faulty": ({"result": 2, "status": 400}, {"result": 2, "status": 500}),
     "upgrade-refused": ({"result": 2}, {"result": 0}),
     "accept-wrong": (
-        {**BARE, "end_by": 0, "accept_verdict": 2}, {**BARE, "end_by": 0, "accept_verdict": 1},
+        {**BARE, "end_by": 0, "accept_verdict": 2, "frames": 0}, {**BARE, "end_by": 0, "accept_verdict": 2, "frames": 4},
     ),
     "keepalive-ping-timeout": (
         {**CLOSE, "code": 1011, "close_reason": "keepalive ping timeout"}, {**CLOSE, "code": 1011, "close_reason": "oops"},
@@ -191,3 +191,15 @@ def test_the_list_is_made_from_the_data() -> None:
     assert len(lines) == len(PATTERNS) + 2
     assert all(line.count(" | ") == 6 for line in lines[2:])
     assert all(pattern.tries and pattern.source and pattern.cause for pattern in PATTERNS)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "holds"),
+    [
+        (4003, "token expired", True), (1008, "Invalid token", True), (1003, "Unexpected token b in JSON", False),
+        (1000, "Authenticated from another device", False), (1000, "token bucket empty", False),
+    ],
+)  # fmt: skip
+def test_a_reason_speaks_of_credentials(code: int, reason: str, holds: bool) -> None:
+    facts = facts_of({**CLOSE, "code": code, "close_reason": reason})
+    assert bool(BY_NAME["authentication"].when.holds(facts)[0]) == (holds or code == 1008)

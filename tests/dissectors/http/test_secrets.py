@@ -30,13 +30,14 @@ def test_targets(target: str, masked: str) -> None:
     [
         "Bearer abcdef123456", '{"token": "s3cr3t", "room": 1}', f"hello {JWT}", "password=hunter2",
         '{"refresh_token":"s3cr3t"}', '{"clientSecret":"s3cr3t"}', '{"token":["s3cr3t","x"]}',
-        '{"token":{"value":"s3cr3t"}}', '{"token" : "s3cr3', "wss://user:hunter2@host/", "<password>hunter2</password>",
+        '{"token":{"value":"s3cr3t"}}', '{"token" : "s3cr3', "wss://user:hunter2@host/", "Password={hunter2};",
+        "password=[hunter2]", "password=hunt[er2", "<password>hunter2</password>",
     ],
 )  # fmt: skip
 def test_texts(text: str) -> None:
     masked = mask_text(text)
     assert "***" in masked
-    for secret in ("abcdef123456", "s3cr3", JWT, "hunter2"):
+    for secret in ("abcdef123456", "s3cr3", JWT, "hunter2", "er2"):
         assert secret not in masked
 
 
