@@ -138,8 +138,10 @@ PATTERNS: tuple[Pattern, ...] = (
         "RFC 9110 §15.5.2, §15.5.8",
     ),
     Pattern(
-        50, "origin-refused", "the server does not allow this Origin", HIGH,
-        _refused(403) & says("refusal", "origin"),
+        50, "origin-refused", "the server does not allow this Origin, or wants one", HIGH,
+        _refused(403)
+        & says("refusal", "origin not", "origin is not", "origin header", "invalid origin", "bad origin",
+               "wrong origin", "forbidden origin", "origin denied", "cross-origin", "cross origin"),
         ("add the page's origin to those that the server allows",), "RFC 6455 §10.2",
     ),
     Pattern(
@@ -185,7 +187,7 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         57, "accept-wrong", "the server answered the key wrongly, and the client gave the connection up", HIGH,
         same("result", 1, words="was opened") & same("accept_verdict", 2, 3, words="a wrong or no accept value")
-        & most("frames", 1, words="no message crossed") & (CLIENT_ENDS | BY_CLIENT),
+        & most("frames", 1, words="no message crossed") & most("lifetime", 2 * SECOND) & (CLIENT_ENDS | BY_CLIENT),
         ("compute Sec-WebSocket-Accept as RFC 6455 §4.2.2 says",
          "look for a cache or proxy that answered for the server"),
         "RFC 6455 §4.1",

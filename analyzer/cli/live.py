@@ -19,6 +19,7 @@ from analyzer.cli.diagnostics import warn
 from analyzer.cli.events import Events
 from analyzer.cli.listing import Manner
 from analyzer.cli.page import Page, standard_output
+from analyzer.cli.verbs import not_onto
 from analyzer.errors import CaptureError, ExitStatus, FramescopeError, UsageError
 from analyzer.live import spool
 from analyzer.live.alerts import Alerts
@@ -75,6 +76,8 @@ def session_of(options: argparse.Namespace, piped: bool) -> Session:
     Raises: FramescopeError where the options fit nothing.
     """
     if options.follow:
+        for written in (options.write, options.write_shown):
+            not_onto(written, [options.follow])
         return Session.follow(options.follow)
     expression = "" if piped else " ".join(options.expression)
     if expression:

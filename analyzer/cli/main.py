@@ -323,7 +323,7 @@ def run() -> None:
     except BrokenPipeError:
         pass
     except OSError as error:
-        status = status or _unwritten(error)
+        status = _unwritten(error)
     with suppress(OSError):
         sys.stderr.flush()
     # the system takes back what a process holds at once; Python would take it apart object by object first

@@ -161,7 +161,11 @@ def not_onto(output: str | None, inputs: Iterable[str]) -> None:
     if output in (None, "-") or not os.path.isfile(output):
         return
     for path in inputs:
-        if os.path.isfile(path) and os.path.samefile(output, path):
+        try:
+            same = os.path.samestat(os.stat(output), os.stat(0 if path == "-" else path))
+        except OSError:
+            continue  # who opens it says what is wrong with it
+        if same:
             raise UsageError(f"{output} is what is read: it would be written over", "-o names another file")
 
 

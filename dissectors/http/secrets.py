@@ -25,8 +25,12 @@ _USER = re.compile(r"(?<=://)([^\s/@:?#]{0,200}):[^\s/@?#]{1,200}(?=@)")
 _ELEMENT = re.compile(rf"(?i)(<(?:{_NAMES})>)[^<]+")
 _WHOLE = re.compile(rf"(?i)(\b{_SECRET}[\"']?\s*[:=]\s*)(?:\[[^\]]*\]?|\{{[^}}]*}}?)")
 """A list or an object of secrets."""
+_GAP = r"(?:\s|\\[nrt])*"
+"""White space, as it is or escaped."""
+_ESCAPED = re.compile(rf"(?i)(\b(?:{_NAMES})\\*[\"']?{_GAP}[:=]{_GAP}\\+[\"'])[^\"'\\]*")
+"""JSON inside of JSON."""
 _ASSIGNED = re.compile(
-    rf"(?i)([\"']?\b(?:{_NAMES})\b[\"']?\s*[:=]\s*)(\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|[^\s,;}}&\"'\[{{][^\s,;}}&\"']*)"
+    rf"(?i)([\"']?\b(?:{_NAMES})\b[\"']?{_GAP}[:=]{_GAP})(\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|[^\s,;}}&\"'\[{{\\][^\s,;}}&\"']*)"
 )
 """A text may be cut off in the middle."""
 
@@ -42,6 +46,7 @@ def mask_text(text: str) -> str:
     """A text (payload, close reason, header value) without what looks like a secret."""
     text = _BEARER.sub(rf"\1 {MASK}", _TOKEN.sub(MASK, text))
     text = _ELEMENT.sub(rf"\1{MASK}", _USER.sub(rf"\1:{MASK}", text))
+    text = _ESCAPED.sub(rf"\1{MASK}", text)
     text = _WHOLE.sub(rf'\1"{MASK}"', text)
     return _ASSIGNED.sub(lambda found: found[1] + (f'"{MASK}"' if found[2].startswith('"') else MASK), text)
 

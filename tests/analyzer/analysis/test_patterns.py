@@ -42,7 +42,8 @@ CASES: dict[str, tuple[Given, Given]] = {
     "request-faulty": ({"result": 2, "status": 400}, {"result": 2, "status": 500}),
     "upgrade-refused": ({"result": 2}, {"result": 0}),
     "accept-wrong": (
-        {**BARE, "end_by": 0, "accept_verdict": 2, "frames": 0}, {**BARE, "end_by": 0, "accept_verdict": 2, "frames": 4},
+        {**BARE, "end_by": 0, "accept_verdict": 2, "frames": 0, "lifetime": S},
+        {**BARE, "end_by": 0, "accept_verdict": 2, "frames": 4, "lifetime": S},
     ),
     "keepalive-ping-timeout": (
         {**CLOSE, "code": 1011, "close_reason": "keepalive ping timeout"}, {**CLOSE, "code": 1011, "close_reason": "oops"},

@@ -640,3 +640,16 @@ def test_a_length_of_64_bits_is_told(more: tuple[str, ...], tmp_path: Path, caps
     out = capsys.readouterr().out
     assert "9223372036854775808" in out or "9223372 TB" in out
     assert "7a7a7a" in out or "hex" not in more
+
+
+def test_the_output_is_not_the_file_behind_standard_input_or_a_sample(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.pcapng"
+    shutil.copy(TOUR, kept)
+    with open(kept, "rb") as octets:
+        done = subprocess.run(
+            [*command(), "frames", "-o", str(kept), "-"], stdin=octets, capture_output=True, check=False
+        )
+    assert done.returncode == ExitStatus.USAGE
+    assert kept.read_bytes() == Path(TOUR).read_bytes()
+    assert run("frames", "-o", TOUR, "sample:tour") == ExitStatus.USAGE
+    assert run("live", "--json", "--follow", str(kept), "-w", str(kept)) == ExitStatus.USAGE

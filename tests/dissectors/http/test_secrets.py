@@ -31,7 +31,8 @@ def test_targets(target: str, masked: str) -> None:
         "Bearer abcdef123456", '{"token": "s3cr3t", "room": 1}', f"hello {JWT}", "password=hunter2",
         '{"refresh_token":"s3cr3t"}', '{"clientSecret":"s3cr3t"}', '{"token":["s3cr3t","x"]}',
         '{"token":{"value":"s3cr3t"}}', '{"token" : "s3cr3', "wss://user:hunter2@host/", "Password={hunter2};",
-        "password=[hunter2]", "password=hunt[er2", "<password>hunter2</password>",
+        '["{\\"token\\":\\"s3cr3t\\"}"]', 'login(password:\\"hunter2\\")', '{"password" :\\n "hunter2"}',
+        '{"password" :\n "hunter2"}', "password=[hunter2]", "password=hunt[er2", "<password>hunter2</password>",
     ],
 )  # fmt: skip
 def test_texts(text: str) -> None:
