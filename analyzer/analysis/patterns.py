@@ -138,7 +138,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "RFC 9110 §15.5.2, §15.5.8",
     ),
     Pattern(
-        50, "origin-refused", "the server does not allow this Origin, or wants one", HIGH,
+        50, "origin-refused", "the server does not allow this Origin", HIGH,
         _refused(403)
         & says("refusal", "origin not", "origin is not", "origin header", "invalid origin", "bad origin",
                "wrong origin", "forbidden origin", "origin denied", "cross-origin", "cross origin"),
