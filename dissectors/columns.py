@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from dissectors.tables import Array
@@ -13,6 +15,11 @@ def wider(values: Array, room: int, fill: int = 0) -> Array:
     wide = np.full(shape, fill, values.dtype) if fill else np.zeros(shape, values.dtype)
     wide[: len(values)] = values
     return wide
+
+
+def widened(view: Any, room: int, fill: int = 0) -> Any:
+    """The same for a view of an array, which a compiled walk hands over as one of Cython's."""
+    return wider(np.asarray(view), room, fill).data
 
 
 class Growing:

@@ -214,8 +214,11 @@ def _into_payload(notes: NoteRows, frames: FrameRows) -> None:
     of_frame = order < len(slot)
     frame = np.empty(len(order), np.int64)
     frame[order] = order[np.maximum.accumulate(np.where(of_frame, place, 0))]
+    found = frame[len(slot) :]
+    assert (slot[found] == slots[rows]).all()
+    assert (offset[found] == offsets[rows]).all()
     behind = np.where(codes[rows] == Note.CLOSE_REASON_NOT_UTF8, 2, 0)
-    offsets[rows] += header[frame[len(slot) :]] + behind
+    offsets[rows] += header[found] + behind
     lengths[rows] -= behind
 
 

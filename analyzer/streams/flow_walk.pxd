@@ -1,6 +1,6 @@
 cimport cython
 
-cdef long long LATE_PACKETS, LATE_OCTETS, HALF, LAST
+cdef long long LATE_PACKETS, LATE_OCTETS, BEHIND, LAST
 
 cdef class Flows:
     cdef readonly long long first, second

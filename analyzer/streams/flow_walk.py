@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from analyzer.streams import rules
+
 LATE_PACKETS = 16
 """A SYN counts as captured late only this early in a connection; an initial window has ten segments (RFC 6928)."""
 LATE_OCTETS = 1 << 20
 """And only this far before the lowest sequence number seen."""
-HALF, LAST = 0x7FFFFFFF, 0xFFFFFFFF
-"""Typed: Cython makes objects of literals that 32 bits do not hold."""
+BEHIND, LAST = 0x7FFFFFFF, rules.LAST
+"""A difference above BEHIND is negative."""
 
 
 class Flows:
@@ -138,7 +140,7 @@ def walk(
         if syn and not flows.opened[at]:
             flows.opened[at] = 1
             flows.base[at] = number
-        elif not flows.opened[at] and (flows.base[at] < 0 or ((number - flows.base[at]) & LAST) > HALF):
+        elif not flows.opened[at] and (flows.base[at] < 0 or ((number - flows.base[at]) & LAST) > BEHIND):
             flows.base[at] = number
         flows.packets[stream] += 1
         stream_of[packet] = stream

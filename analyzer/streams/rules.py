@@ -31,5 +31,7 @@ COPY_TIME = 50_000
 """ns. Two copies of a packet that has no IP identification; the shortest retransmission timeouts are 1000 times it."""
 RECENT = 1024
 """Segments remembered for telling duplicates; must be a power of two."""
+LAST = 0xFFFFFFFF
+"""The largest sequence number. Copies of it are typed: Cython makes objects of literals that 32 bits do not hold."""
 FOREVER = 1 << 62
 """Further than any stream offset."""

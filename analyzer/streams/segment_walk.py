@@ -55,8 +55,7 @@ from analyzer.streams.withholding import expire, let_pass, needed, overdue
 FIN_DELIVERED, FOREVER = rules.FIN_DELIVERED, rules.FOREVER
 START_PACKETS, LOST_PACKETS, LOST_BLIND = rules.START_PACKETS, rules.LOST_PACKETS, rules.LOST_BLIND
 HELD_LIMIT, HELD_TOTAL = rules.HELD_LIMIT, rules.HELD_TOTAL
-FAR, RESET_AHEAD = rules.FAR, rules.RESET_AHEAD
-LAST = 0xFFFFFFFF
+FAR, RESET_AHEAD, LAST = rules.FAR, rules.RESET_AHEAD, rules.LAST
 
 
 def valid_reset(segments: Segments, slot: int, begin: int) -> bool:

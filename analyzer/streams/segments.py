@@ -8,7 +8,7 @@ from collections import deque
 import numpy as np
 
 from analyzer.streams.rules import RECENT
-from dissectors.columns import wider
+from dissectors.columns import widened
 from dissectors.schemas import NO_TIME
 from dissectors.tables import Array
 
@@ -85,35 +85,35 @@ class Segments:
             return
         old = self.room
         self.room = max(self.slots, 2 * old)
-        self.settled = _wider(self.settled, self.room, 0)
-        self.base = _wider(self.base, self.room, -1)
-        self.next = _wider(self.next, self.room, 0)
-        self.acked = _wider(self.acked, self.room, 0)
-        self.seen = _wider(self.seen, self.room, 0)
-        self.ended = _wider(self.ended, self.room, 0)
-        self.holding = _wider(self.holding, self.room, 0)
-        self.withholding = _wider(self.withholding, self.room, 0)
-        self.fin = _wider(self.fin, self.room, -1)
-        self.hole_packets = _wider(self.hole_packets, self.room, 0)
-        self.hole_time = _wider(self.hole_time, self.room, 0)
-        self.highest = _wider(self.highest, self.room, 0)
-        self.data_packet = _wider(self.data_packet, self.room, -1)
-        self.data_time = _wider(self.data_time, self.room, NO_TIME)
-        self.quiet_since = _wider(self.quiet_since, self.room, NO_TIME)
-        self.missing = _wider(self.missing, self.room, 0)
-        self.repeated = _wider(self.repeated, self.room, 0)
-        self.stray = _wider(self.stray, self.room, 0)
-        self.packets = _wider(self.packets, self.room // 2, 0)
-        self.last_packet = _wider(self.last_packet, self.room // 2, -1)
-        self.last_time = _wider(self.last_time, self.room // 2, 0)
-        self.shut = _wider(self.shut, self.room, 0)
-        self.timed = _wider(self.timed, self.room, -1)
-        self.timed_since = _wider(self.timed_since, self.room, 0)
-        self.trip = _wider(self.trip, self.room, -1)
-        self.shaking = _wider(self.shaking, self.room // 2, 0)
-        self.opened = _wider(self.opened, self.room // 2, 0)
-        self.opening_trip = _wider(self.opening_trip, self.room // 2, -1)
-        self.figure_of = _wider(self.figure_of, self.room, -1)
+        self.settled = widened(self.settled, self.room, 0)
+        self.base = widened(self.base, self.room, -1)
+        self.next = widened(self.next, self.room, 0)
+        self.acked = widened(self.acked, self.room, 0)
+        self.seen = widened(self.seen, self.room, 0)
+        self.ended = widened(self.ended, self.room, 0)
+        self.holding = widened(self.holding, self.room, 0)
+        self.withholding = widened(self.withholding, self.room, 0)
+        self.fin = widened(self.fin, self.room, -1)
+        self.hole_packets = widened(self.hole_packets, self.room, 0)
+        self.hole_time = widened(self.hole_time, self.room, 0)
+        self.highest = widened(self.highest, self.room, 0)
+        self.data_packet = widened(self.data_packet, self.room, -1)
+        self.data_time = widened(self.data_time, self.room, NO_TIME)
+        self.quiet_since = widened(self.quiet_since, self.room, NO_TIME)
+        self.missing = widened(self.missing, self.room, 0)
+        self.repeated = widened(self.repeated, self.room, 0)
+        self.stray = widened(self.stray, self.room, 0)
+        self.packets = widened(self.packets, self.room // 2, 0)
+        self.last_packet = widened(self.last_packet, self.room // 2, -1)
+        self.last_time = widened(self.last_time, self.room // 2, 0)
+        self.shut = widened(self.shut, self.room, 0)
+        self.timed = widened(self.timed, self.room, -1)
+        self.timed_since = widened(self.timed_since, self.room, 0)
+        self.trip = widened(self.trip, self.room, -1)
+        self.shaking = widened(self.shaking, self.room // 2, 0)
+        self.opened = widened(self.opened, self.room // 2, 0)
+        self.opening_trip = widened(self.opening_trip, self.room // 2, -1)
+        self.figure_of = widened(self.figure_of, self.room, -1)
 
     def widen(self) -> None:
         """Double the room for figures."""
@@ -162,7 +162,3 @@ class Segments:
         }[name]
         by_stream = name in ("last_packet", "last_time", "opening_trip")
         return np.asarray(whole)[: self.slots // 2 if by_stream else self.slots].copy()
-
-
-def _wider(old: memoryview, room: int, fill: int) -> memoryview:
-    return wider(np.asarray(old), room, fill).data

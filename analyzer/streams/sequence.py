@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from analyzer.streams import rules
 from dissectors.tables import Array
 
-HALF, LAST = 0x80000000, 0xFFFFFFFF
-"""Typed: Cython makes objects of literals that 32 bits do not hold."""
+HALF, LAST = 0x80000000, rules.LAST
 
 
 def distance(number: int) -> int:
@@ -18,4 +18,4 @@ def distance(number: int) -> int:
 
 def distances(differences: Array) -> Array:
     """Differences of 32-bit sequence numbers as signed numbers, -2^31 to 2^31 - 1."""
-    return ((differences.astype(np.int64) + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+    return ((differences.astype(np.int64) + 0x80000000) & rules.LAST) - 0x80000000

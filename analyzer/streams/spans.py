@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dissectors.columns import wider
+from dissectors.columns import widened
 from dissectors.tables import Array
 
 
@@ -28,15 +28,15 @@ class Spans:
     def grow(self) -> None:
         """Double the room."""
         self.room *= 2
-        self.slot = _wider(self.slot, self.room, 0)
-        self.kind = _wider(self.kind, self.room, 0)
-        self.offset = _wider(self.offset, self.room, 0)
-        self.length = _wider(self.length, self.room, 0)
-        self.packet = _wider(self.packet, self.room, 0)
-        self.at = _wider(self.at, self.room, 0)
-        self.position = _wider(self.position, self.room, 0)
-        self.time = _wider(self.time, self.room, 0)
-        self.release = _wider(self.release, self.room, 0)
+        self.slot = widened(self.slot, self.room)
+        self.kind = widened(self.kind, self.room)
+        self.offset = widened(self.offset, self.room)
+        self.length = widened(self.length, self.room)
+        self.packet = widened(self.packet, self.room)
+        self.at = widened(self.at, self.room)
+        self.position = widened(self.position, self.room)
+        self.time = widened(self.time, self.room)
+        self.release = widened(self.release, self.room)
 
     def column(self, name: str) -> Array:
         """One column of the rows delivered, as an array that the next chunk does not touch."""
@@ -52,10 +52,6 @@ class Spans:
             "release": self.release,
         }[name]
         return np.asarray(whole)[: self.count].copy()
-
-
-def _wider(old: memoryview, room: int, fill: int) -> memoryview:
-    return wider(np.asarray(old), room, fill).data
 
 
 def emit(spans: Spans, slot: int, kind: int, offset: int, length: int, packet: int, at: int, position: int,

@@ -19,8 +19,7 @@ from analyzer.streams.sequence import distance
 from analyzer.streams.spans import Spans
 
 # typed copies
-INFERRED, HELD_TOTAL = rules.INFERRED, rules.HELD_TOTAL
-LAST = 0xFFFFFFFF
+INFERRED, HELD_TOTAL, LAST = rules.INFERRED, rules.HELD_TOTAL, rules.LAST
 
 
 def open_at(segments: Segments, spans: Spans, slot: int, begin: int, release: int) -> None:

@@ -223,14 +223,24 @@ class DetailPage(Page):
     def _look_inflated(self, at: int) -> None:
         """All of the payload: DEFLATE's codes are bits, and copy from what came before (RFC 1951 §3.2.3)."""
         octets = self.query_one("#inflated", HexLines).octets
-        header = sum(field.bits for field in self._fields) // 8
-        count = len(self._wire) - header
         told = f"inflated octet {at} is {octets[at]:#04x}" if at < len(octets) else "inflated"
-        packets = f"{self._carried(header)} to {self._carried(header + count - 1).removeprefix('; ')}"
-        if count <= 0 or self._carried(header) == self._carried(header + count - 1):
-            packets = self._carried(header)
-        self.query_one(Octets).tell(f"{told}{packets}; of all {count} compressed octets, none alone")
+        self.query_one(Octets).tell(f"{told}{self._compressed()}, none alone")
         self._chart("payload")
+
+    def _compressed(self) -> str:
+        """What the message that is shown crossed the wire as, which may be several frames."""
+        capture, number = self.tui.capture, self.ladder.cursor
+        kind, ref = Kind(self.ladder.rungs.kind[number]), int(self.ladder.rungs.ref[number])
+        message = frame_and_message(capture, kind, ref)[1] if capture is not None else -1
+        if capture is None or message < 0:
+            return ""
+        frames, cells = capture.snapshot["frames"], capture.snapshot["messages"].row(message)
+        ends = [
+            frames.row(cells["first_frame"])["first_packet"] + 1,
+            frames.row(cells["last_frame"])["last_packet"] + 1,
+        ]
+        packets = f"packet {ends[0]}" if ends[0] == ends[1] else f"packets {ends[0]} to {ends[1]}"
+        return f"; {packets}; of all {cells['length']} compressed octets"
 
     def _carried(self, at: int) -> str:
         """The packet of an octet of the frame."""

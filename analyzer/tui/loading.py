@@ -134,7 +134,8 @@ class Reading(threading.Thread):
     def _aside(self, *_: object) -> None:
         """Let the screen answer, if it has something to answer."""
         if self._asked and time.monotonic() >= self._turn:
-            if not self._drawn.wait(HOLD):
+            typed = self._typed
+            if not self._drawn.wait(HOLD) and typed == self._typed:  # another key has a wait of its own
                 self._asked = False
             self._turn = time.monotonic() + TURN
 

@@ -1,6 +1,6 @@
 cimport cython
 
-from dissectors.websocket.masking cimport unmask_into, utf8
+from dissectors.websocket.masking cimport unmask, unmask_into, utf8
 
 cdef extern from *:
     """
@@ -122,11 +122,10 @@ cdef class Inflating:
     cdef object inflater
     cdef list recent
     cdef long long kept
-    cdef bytearray data
     cdef unsigned char[::1] out
     cdef z_stream stream[1]
 
-    @cython.locals(size=cython.Py_ssize_t)
+    @cython.locals(size=cython.Py_ssize_t, data=bytearray)
     cpdef int feed(self, const unsigned char[::1] octets, long long start, long long stop, long long key,
                    long long phase, bint tail, long long text, long long room) except -1
     cdef object take(self, const unsigned char[::1] out, long long length)

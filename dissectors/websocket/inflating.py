@@ -21,14 +21,15 @@ from typing import Any
 
 from dissectors.websocket import outcomes
 from dissectors.websocket.deflate import PIECE, TAIL, WINDOW, raw_inflater
-from dissectors.websocket.masking import unmask_into, utf8
+from dissectors.websocket.masking import unmask, unmask_into, utf8
 
 INFLATED, FAILED, OVER_LIMIT, FINAL_BLOCK = (
     outcomes.INFLATED, outcomes.FAILED, outcomes.OVER_LIMIT, outcomes.FINAL_BLOCK,
 )  # fmt: skip
 NO_TEXT = outcomes.NO_TEXT
 IN = bytearray(1 << 12)
-"""Where all inflaters take their input from; no longer than the longest piece of payload."""
+"""Where the library takes all input from, for nobody else has a turn before it has; no longer than the longest piece
+of payload."""
 OUT = bytearray(1 << 16)
 """Where all inflaters put their output; nobody reads it later."""
 FUNCTIONS = ("inflateInit2_", "inflate", "inflateEnd", "inflateReset", "inflateSetDictionary", "inflateGetDictionary")
@@ -63,7 +64,6 @@ class Inflating:
         self.inflater: Any = None
         self.recent: list[bytes] = []
         self.kept = 0
-        self.data = IN
         self.out = OUT
         if self.native:
             self.native = z_open(self.stream)
@@ -81,14 +81,18 @@ class Inflating:
         is not to be relied on."""
         self.produced = 0
         self.text = text
-        size = unmask_into(self.data, octets, start, stop, key, phase, tail)
+        data = IN
+        if self.native:
+            size = unmask_into(IN, octets, start, stop, key, phase, tail)
+        else:
+            data = unmask(octets, start, stop, key, phase, tail)
+            size = len(data)
         if self.fresh:
             self.fresh = False
-            if (
-                size == 4 and self.data[:4] == TAIL
-            ):  # a final block needs no tail; RFC 7692 §7.2.3.4 has senders add an empty block for it
+            # a final block needs no tail; RFC 7692 §7.2.3.4 has senders add an empty block for it
+            if size == 4 and data[:4] == TAIL:
                 return INFLATED
-        return self.natively(size, room) if self.native else self.by_zlib(bytes(self.data[:size]), room)
+        return self.natively(size, room) if self.native else self.by_zlib(data, room)
 
     def take(self, out: Any, length: int) -> None:
         """Octets came out."""
@@ -97,9 +101,9 @@ class Inflating:
             self.text = utf8(out, 0, length, 0, 0, self.text)
 
     def natively(self, size: int, room: int) -> int:
-        """Inflate the first octets of `data` with the library."""
+        """Inflate the first octets of `IN` with the library."""
         outcome = INFLATED
-        z_give(self.stream, self.data, size)
+        z_give(self.stream, IN, size)
         while True:
             length = z_inflate(self.stream, OUT)
             status = z_status(self.stream)
@@ -114,7 +118,7 @@ class Inflating:
                 if z_again(self.stream) < 0:
                     return FAILED
                 left = z_left(self.stream)
-                if left == 0 or (left == 4 and self.data[size - 4 : size] == TAIL):
+                if left == 0 or (left == 4 and IN[size - 4 : size] == TAIL):
                     self.fresh = left == 0
                     return outcome
             elif length < len(OUT):

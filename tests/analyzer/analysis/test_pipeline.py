@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dissectors.websocket.modes import MANY
 from tests.outcome import everything, snapshot_of, story
 from tests.wire.captures import pcap
 from tests.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Deflater, close_payload, frame
@@ -224,3 +225,17 @@ def test_octets_behind_a_response_that_was_cut_do_not_end_its_exchange(chunk: in
     talk.send("S", b"HTTP/1.1 200 OK\r\nServer: " + bytes(1000)).send("S", bytes(100)).send("S", bytes(100))
     octets = pcap(talk.packets(), snaplen=200)
     assert everything(octets, chunk) == everything(octets)
+
+
+def test_a_walk_that_stops_amid_a_chunk_of_tiny_frames_shows_nothing_of_it() -> None:
+    """More events than one walk makes, in both directions, with notes on payload behind them."""
+    talk = Talk().open().upgrade()
+    for side in "CS":
+        empty = frame(TEXT, b"", mask=b"abcd" if side == "C" else None)
+        talk.send(side, empty * (MANY // 2), mss=9000).frame(side, CLOSE, b"x")
+    octets = pcap(talk.packets())
+    whole, parts = snapshot_of(octets, 64 << 20), snapshot_of(octets, 100_000)
+    assert len(whole["frames"]) == MANY + 2
+    for name in ("frames", "messages", "notes"):
+        for column in whole[name].schema.by_name:
+            assert whole[name][column].tolist() == parts[name][column].tolist(), (name, column)
