@@ -240,7 +240,7 @@ class DetailPage(Page):
             frames.row(cells["last_frame"])["last_packet"] + 1,
         ]
         packets = f"packet {ends[0]}" if ends[0] == ends[1] else f"packets {ends[0]} to {ends[1]}"
-        return f"; {packets}; of all {cells['length']} compressed octets"
+        return f"; {packets}; of all {cells['length']} compressed"
 
     def _carried(self, at: int) -> str:
         """The packet of an octet of the frame."""
